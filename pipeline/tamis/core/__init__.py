@@ -1,0 +1,1 @@
+"""Words everyone shares: frozen types, enums, protocols, errors. No input or output, no dataframe import at run time."""

@@ -1,0 +1,294 @@
+"""What may happen to a column. Every action declares itself once, here.
+
+From this declaration come the policy's syntax and schema, `tamis rules list`, the plan's checks, the explanation and the
+output types; `transform/apply.py` and `plan/explain.py` match on the union `AnyAction` and end in `assert_never`, so that a new
+action cannot be forgotten in one of them.
+
+Parameters a person may write and literals that planning resolves live in the same model: a resolved field left out by the
+policy is None there and never None in a plan that can be applied. Resolved literals hold values of at least k persons, or bounds
+rounded outward.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from tamis.core.types import DataType, Frozen
+
+Level = Annotated[int, Field(ge=0)]
+
+
+class Scope(StrEnum):
+    """How much of the table an action must see for one row's result."""
+
+    ROW = "row"
+    """the row alone: may stream, may run per partition"""
+    TABLE = "table"
+    """the whole table"""
+
+
+# --------------------------------------------------------------------------------------------------- recodings (of generalization)
+
+
+class AsIs(Frozen):
+    """Level 0 of a ladder: the value itself."""
+
+    kind: Literal["as_is"] = "as_is"
+
+
+class NumberBand(Frozen):
+    """Half-open intervals of equal width from `origin`; text like '30-39' for integers, '[0.5, 1)' for numbers.
+
+    `lower` and `upper` are the open ends: everything below becomes '<lower', everything at or above becomes '>=upper'.
+    """
+
+    kind: Literal["number_band"] = "number_band"
+    width: Annotated[float, Field(gt=0)]
+    origin: float = 0.0
+    lower: float | None = None
+    upper: float | None = None
+
+
+class DatePart(Frozen):
+    """Month '2024-03', quarter '2024-Q1', year '2024', five years '2020-2024', decade '2020-2029'; all text."""
+
+    kind: Literal["date_part"] = "date_part"
+    unit: Literal["month", "quarter", "year", "5 years", "decade"]
+
+
+class AgeBand(Frozen):
+    """Completed years between a date and `as_of`, in bands of `width` years, open at `top`: '30-34', '90+'; text."""
+
+    kind: Literal["age_band"] = "age_band"
+    as_of: dt.date
+    width: Annotated[int, Field(gt=0)] = 5
+    top: int = 90
+
+
+class Prefix(Frozen):
+    """The first `length` characters, the rest shown as one '*': '123*'; text. A value not longer than `length` stays whole."""
+
+    kind: Literal["prefix"] = "prefix"
+    length: Annotated[int, Field(ge=1)]
+
+
+class CategoryMap(Frozen):
+    """Values to their parents; what is not listed becomes `other` (null when `other` is None); text."""
+
+    kind: Literal["category_map"] = "category_map"
+    parents: tuple[tuple[str, str], ...]
+    other: str | None = "OTHER"
+
+
+class Everything(Frozen):
+    """The top of every ladder: the one label '*'."""
+
+    kind: Literal["everything"] = "everything"
+
+
+AnyRecode = Annotated[AsIs | NumberBand | DatePart | AgeBand | Prefix | CategoryMap | Everything, Field(discriminator="kind")]
+
+
+# ------------------------------------------------------------------------------------------------------------------------- actions
+
+ANY_TYPE = frozenset(DataType)
+NUMERIC = frozenset({DataType.INTEGER, DataType.NUMBER})
+TEMPORAL = frozenset({DataType.DATE, DataType.DATETIME})
+
+
+class Action(Frozen):
+    """Base: what every action declares of itself."""
+
+    scope: ClassVar[Scope] = Scope.ROW
+    accepts: ClassVar[frozenset[DataType]] = ANY_TYPE
+    output: ClassVar[DataType | None] = None
+    """logical type of the result; None: that of the input"""
+    masking: ClassVar[bool] = True
+    """whether the original value is hidden"""
+    keyed: ClassVar[bool] = False
+    """needs key material; the release is then pseudonymous at best"""
+
+
+class Keep(Action):
+    """Leave the column as it is. Needs a reason: only a person can say that a column may leave."""
+
+    masking: ClassVar[bool] = False
+    action: Literal["keep"] = "keep"
+
+
+class Drop(Action):
+    """Leave the column out of the release."""
+
+    action: Literal["drop"] = "drop"
+
+
+class SuppressRare(Action):
+    """Null every value that fewer than `min_count` persons (rows without a unit) share; the frequent ones stay."""
+
+    accepts: ClassVar[frozenset[DataType]] = frozenset({DataType.TEXT, DataType.INTEGER, DataType.BOOLEAN})
+    action: Literal["suppress_rare"] = "suppress_rare"
+    min_count: Annotated[int, Field(ge=2)] | None = None
+    """default: the policy's k"""
+    values: tuple[str, ...] | None = None
+    """resolved: the values that stay (canonical text), each shared by at least `min_count`"""
+
+
+class Generalize(Action):
+    """Replace values by coarser ones: bands of numbers, parts of dates, age bands, prefixes of codes, parents of categories.
+
+    `auto` lets planning choose the level that satisfies the privacy model with the least loss.
+    """
+
+    accepts: ClassVar[frozenset[DataType]] = ANY_TYPE - {DataType.BINARY, DataType.TIME, DataType.DURATION}
+    output: ClassVar[DataType | None] = DataType.TEXT
+    action: Literal["generalize"] = "generalize"
+    to: Literal["auto", "band", "month", "quarter", "year", "5 years", "decade", "age", "prefix", "hierarchy"] = "auto"
+    width: Annotated[float, Field(gt=0)] | None = None
+    """band, age: the width of a band"""
+    length: Annotated[int, Field(ge=1)] | None = None
+    """prefix: characters that stay"""
+    hierarchy: str | None = None
+    """hierarchy: its name in rules/hierarchies/ or a path to a CSV (one row per value, one column per level)"""
+    level: Level | None = None
+    """hierarchy: the level, 0 is the value itself"""
+    as_of: dt.date | None = None
+    """age: the day at which the age is taken; default: 1 January after the latest k-safe date of the column"""
+    max_level: Level | None = None
+    """auto: never coarser than this level"""
+    recode: AnyRecode | None = None
+    """resolved: exactly what is done"""
+
+
+class TopBottomCode(Action):
+    """Clip numbers at a lower and an upper bound, each stated or taken from the k extremes (their mean)."""
+
+    accepts: ClassVar[frozenset[DataType]] = NUMERIC
+    action: Literal["top_bottom_code"] = "top_bottom_code"
+    lower: float | None = None
+    upper: float | None = None
+    share: Annotated[float, Field(gt=0, lt=0.5)] | None = None
+    """share of rows in each tail that is coded; default: the k extremes of each side"""
+    resolved: bool = False
+
+
+class Pseudonymize(Action):
+    """Replace a value by a keyed token (HMAC-SHA-256, 128 bits, 26 characters). Equal values of one domain get equal tokens.
+
+    Scope `release`: tokens of two releases cannot be joined. `stable` joins across releases and needs a reason.
+    """
+
+    accepts: ClassVar[frozenset[DataType]] = ANY_TYPE - {DataType.BINARY, DataType.NUMBER, DataType.DURATION}
+    output: ClassVar[DataType | None] = DataType.TEXT
+    keyed: ClassVar[bool] = True
+    action: Literal["pseudonymize"] = "pseudonymize"
+    domain: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")]
+    link: Literal["release", "stable"] = "release"
+
+
+class ShiftDates(Action):
+    """Move all dates of a subject by the same keyed number of days; intervals within a subject stay exact."""
+
+    accepts: ClassVar[frozenset[DataType]] = TEMPORAL
+    keyed: ClassVar[bool] = True
+    action: Literal["shift_dates"] = "shift_dates"
+    subject: Annotated[str, Field(min_length=1)]
+    """column of the same table that names the subject"""
+    domain: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")] = "subject"
+    """dates of one subject move together in every table that names this domain"""
+    days: Annotated[int, Field(ge=1, le=3650)] = 183
+    """the shift is drawn from -days..+days without 0"""
+
+
+class Fake(Action):
+    """Replace an identifier by an invented one of the same kind; equal values of one domain get equal fakes.
+
+    Neutral in locale, gender and length unless asked. `unique` keeps different values different (for keys).
+    """
+
+    accepts: ClassVar[frozenset[DataType]] = ANY_TYPE - {DataType.BINARY, DataType.BOOLEAN, DataType.DURATION}
+    output: ClassVar[DataType | None] = DataType.TEXT
+    keyed: ClassVar[bool] = True
+    action: Literal["fake"] = "fake"
+    kind: Literal[
+        "person_name", "first_name", "last_name", "email", "username", "phone", "street_address", "address", "city", "postcode",
+        "company", "job", "url", "ip_address", "iban", "credit_card", "national_id",
+    ]  # fmt: skip
+    domain: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")] | None = None
+    """default: the kind"""
+    locale: Annotated[str, Field(pattern=r"^[a-z]{2}(_[A-Z]{2})?$")] | None = None
+    unique: bool = False
+
+
+class Synthesize(Action):
+    """Replace values by proxies sampled from a model that SDV fitted, given the columns that stay.
+
+    Rare categories are pooled and extremes clipped before the fit; nothing of fewer than k persons can be read from the model.
+    """
+
+    accepts: ClassVar[frozenset[DataType]] = frozenset(
+        {DataType.TEXT, DataType.INTEGER, DataType.NUMBER, DataType.BOOLEAN, DataType.DATE, DataType.DATETIME}
+    )
+    keyed: ClassVar[bool] = True
+    action: Literal["synthesize"] = "synthesize"
+    model: str | None = None
+    """resolved: id of the proxy model in the plan"""
+
+
+class Redact(Action):
+    """Replace personal data inside free text by labels such as <EMAIL_ADDRESS>; the rest of the text stays.
+
+    Without a configured NER model only what has a recognizable form is found: such text is not claimed clean.
+    """
+
+    accepts: ClassVar[frozenset[DataType]] = frozenset({DataType.TEXT})
+    action: Literal["redact"] = "redact"
+    entities: tuple[str, ...] | None = None
+    """default: every entity of rules/entities.yaml that a recognizer finds"""
+    label: Literal["entity", "token", "blank"] = "entity"
+    """<ENTITY>, a keyed token per value, or nothing"""
+
+
+AnyAction = Annotated[
+    Keep | Drop | SuppressRare | Generalize | TopBottomCode | Pseudonymize | ShiftDates | Fake | Synthesize | Redact,
+    Field(discriminator="action"),
+]
+
+ACTIONS: Mapping[str, type[Action]] = {
+    "keep": Keep,
+    "drop": Drop,
+    "suppress_rare": SuppressRare,
+    "generalize": Generalize,
+    "top_bottom_code": TopBottomCode,
+    "pseudonymize": Pseudonymize,
+    "shift_dates": ShiftDates,
+    "fake": Fake,
+    "synthesize": Synthesize,
+    "redact": Redact,
+}
+
+
+def is_resolved(action: Action) -> bool:
+    """Whether planning has nothing left to fill in."""
+    match action:
+        case SuppressRare():
+            return action.values is not None and action.min_count is not None
+        case Generalize():
+            return action.recode is not None
+        case TopBottomCode():
+            return action.resolved
+        case Synthesize():
+            return action.model is not None
+        case _:
+            return True
+
+
+def output_type(action: Action, given: DataType) -> DataType:
+    """Logical type of the released column."""
+    if isinstance(action, Generalize) and isinstance(action.recode, AsIs):
+        return given
+    return type(action).output or given

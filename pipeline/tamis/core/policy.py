@@ -1,0 +1,171 @@
+"""The policy: what people write. YAML in; every default is the safe one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, create_model, model_validator
+
+from tamis.core.actions import ACTIONS, AnyAction
+from tamis.core.types import Frozen, Role
+
+ColumnPath = Annotated[str, Field(pattern=r"^[^.]+\..+$")]
+"""`table.column`; the table name has no dot"""
+
+
+class Privacy(Frozen):
+    """The disclosure model of the release."""
+
+    model: Literal["k-anonymity"] = "k-anonymity"
+    k: Annotated[int, Field(ge=2)] = 5
+    l: Annotated[int, Field(ge=2)] | None = None
+    """distinct values of each sensitive column in every equivalence class"""
+    max_suppressed: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """share of rows of a table that may be suppressed to reach k"""
+    unit: ColumnPath | None = None
+    """the column that names a person; rows of one person count once"""
+
+
+class Gate(Frozen):
+    """A figure the release must reach. `measure` is `family.name`, optionally `@table` or `@table.column`."""
+
+    measure: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_0-9]+(@.+)?$")]
+    min: float | None = None
+    max: float | None = None
+    severity: Literal["fail", "warn"] = "fail"
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("a gate needs 'min' or 'max'")
+        return self
+
+
+class _ColumnPolicyBase(Frozen):
+    role: Role | None = None
+    """what this column is, when you know better than the detector"""
+    entity: str | None = None
+    reason: str | None = None
+    """why; shown in plan and report"""
+    proposed: bool = False
+    """written by `tamis init`: not decided until a person removes this line (or `init --accept`)"""
+
+    if TYPE_CHECKING:  # fields of the dynamic subclass, one per action
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    @model_validator(mode="after")
+    def _at_most_one_action(self) -> Self:
+        named = sorted(ACTIONS.keys() & self.model_fields_set)
+        if len(named) > 1:
+            raise ValueError(f"one action per column, not {len(named)}: {', '.join(named)}")
+        action = self.action
+        if action is not None and action.action == "keep" and not self.why:
+            raise ValueError("keep needs a reason, e.g. keep: the purpose needs it")
+        if action is not None and action.action == "pseudonymize" and getattr(action, "link", "") == "stable" and not self.reason:
+            raise ValueError("link: stable makes releases joinable; say why with 'reason:'")
+        return self
+
+    @property
+    def action(self) -> AnyAction | None:
+        """The action named, None when only the role is stated."""
+        for name, kind in ACTIONS.items():
+            if name in self.model_fields_set:
+                stated = getattr(self, name)
+                action = stated if isinstance(stated, kind) else kind()
+                return action  # type: ignore[return-value]  # the mapping's values are the union's members
+        return None
+
+    @property
+    def why(self) -> str:
+        """The reason stated, wherever it was written."""
+        stated = [getattr(self, name) for name in ACTIONS if name in self.model_fields_set]
+        return self.reason or next((value for value in stated if isinstance(value, str)), "")
+
+
+def _field_of(name: str) -> tuple[Any, Any]:
+    kind = ACTIONS[name]
+    needs_parameters = any(field.is_required() for field in kind.model_fields.values())
+    doc = (kind.__doc__ or "").split("\n", maxsplit=1)[0]
+    annotation = kind | None if needs_parameters else kind | str | None
+    return annotation, Field(default=None, description=doc)
+
+
+ColumnPolicy: type[_ColumnPolicyBase] = create_model(
+    "ColumnPolicy",
+    __base__=_ColumnPolicyBase,
+    __module__=__name__,
+    __doc__="What to do with one column: at most one action, by name, with its parameters or (text) a reason.",
+    **{name: _field_of(name) for name in ACTIONS},  # type: ignore[call-overload]  # field names known at run time only
+)
+
+ShortAction = Literal["drop", "suppress_rare", "generalize", "top_bottom_code", "synthesize", "redact"]
+"""actions that need no parameters may be written as one word"""
+
+
+class ReadOptions(Frozen):
+    """How a table is read when the defaults do not fit."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: str | None = None
+    nulls: tuple[str, ...] = ("", "NULL", "null", "NA", "N/A", "n/a", "None", "nan", "NaN", "\\N")
+    """cells that mean 'no value' in text formats"""
+    drop_bad_rows: bool = False
+    """leave out rows that cannot be read instead of refusing the file; they are counted in the manifest"""
+    types: Mapping[str, Literal["text", "integer", "number", "boolean", "date", "datetime"]] = {}
+    """columns of text formats whose type is stated instead of inferred"""
+
+
+class TablePolicy(Frozen):
+    """What to do with one table."""
+
+    source: str | tuple[str, ...] | None = None
+    """path, glob or folder, relative to the policy; DATA on the command line overrides it"""
+    key: str | tuple[str, ...] | None = None
+    """column(s) that identify a row"""
+    keep_order: str | None = None
+    """keep the input's row order, for this reason; otherwise rows come out in a keyed order"""
+    read: ReadOptions = ReadOptions()
+    columns: Mapping[str, ColumnPolicy | ShortAction] = {}
+
+    def of(self, column: str) -> _ColumnPolicyBase | None:
+        """The statement about one column, None when there is none."""
+        stated = self.columns.get(column)
+        if stated is None or isinstance(stated, _ColumnPolicyBase):
+            return stated
+        return ColumnPolicy.model_validate({str(stated): {}})
+
+
+class Policy(Frozen):
+    """A minimization policy: purpose, what it needs, and what happens to the rest."""
+
+    version: Literal[1] = 1
+    purpose: Annotated[str, Field(min_length=1)]
+    target: ColumnPath | None = None
+    """the column a model will be trained to predict"""
+    needed: tuple[ColumnPath, ...] = ()
+    """columns the purpose needs as they are: the same as `keep`"""
+    packs: tuple[str, ...] = ()
+    """rule packs by name (from rules/packs/) or path"""
+    key: str | None = None
+    """where the key is: env:NAME or file:PATH; never the key itself"""
+    unknown_columns: Literal["stop", "drop"] = "stop"
+    """what happens to a column that neither the policy nor a pack decides"""
+    privacy: Privacy = Privacy()
+    tables: Mapping[str, TablePolicy] = {}
+    references: Mapping[ColumnPath, ColumnPath] = {}
+    """foreign keys, child to parent: orders.customer_id: customers.customer_id"""
+    expectations: str | None = None
+    """folder with your own Great Expectations suites (`<table>.json`), relative to the policy"""
+    gates: tuple[Gate, ...] = ()
+
+    def of(self, table: str) -> TablePolicy:
+        """The statements about one table; the empty ones when there are none."""
+        return self.tables.get(table) or TablePolicy()
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """`table.column` in two; only the first dot divides (columns may have dots)."""
+    table, _, column = path.partition(".")
+    return table, column

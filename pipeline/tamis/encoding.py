@@ -1,0 +1,62 @@
+"""One canonical encoding of values before any keyed function, and the identity of rows.
+
+Text is NFC-normalized and trimmed, integers are ASCII digits, booleans 'true'/'false', dates and times ISO 8601, floats their
+shortest decimal form; null stays null. `00123` and `123` differ: whether a column is text or integer is part of the schema, and the
+plan refuses to join columns of different types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from tamis.core.ports import KeyRing
+from tamis.core.types import Column, DataType
+
+WORDS = ("__tamis_w0", "__tamis_w1", "__tamis_w2", "__tamis_w3")
+"""columns that carry a row's keyed identity (4 x 64 bits); never released"""
+
+
+def canonical(name: str, kind: DataType) -> pl.Expr:
+    """Canonical text of a column of a frame whose columns have their logical types; null stays null."""
+    column = pl.col(name)
+    match kind:
+        case DataType.TEXT:
+            return column.cast(pl.String).str.normalize("NFC").str.strip_chars()
+        case DataType.DATETIME:
+            return column.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
+        case DataType.DATE:
+            return column.dt.strftime("%Y-%m-%d")
+        case DataType.NUMBER:
+            return column.fill_nan(None).cast(pl.String)
+        case DataType.BINARY:
+            return column.bin.encode("hex")
+        case DataType.DURATION:
+            return column.dt.total_microseconds().cast(pl.String)
+        case _:
+            return column.cast(pl.String)
+
+
+def row_text(columns: Sequence[Column]) -> pl.Expr:
+    """Injective text of a row over `columns`: each value as `<bytes>:<value>`, null as `~`, joined by `,`."""
+    parts = []
+    for column in columns:
+        value = canonical(column.name, column.type)
+        length = value.str.len_bytes().cast(pl.String)
+        parts.append(pl.when(value.is_null()).then(pl.lit("~")).otherwise(pl.concat_str(length, pl.lit(":"), value)))
+    return pl.concat_str(parts, separator=",") if parts else pl.lit("")
+
+
+def with_row_words(frame: pl.LazyFrame, columns: Sequence[Column], keyring: KeyRing, *, use: str) -> pl.LazyFrame:
+    """Add the four `WORDS`: HMAC-SHA-256 of the canonical row over `columns` (all of them, or the declared key).
+
+    The key stays inside the batch function: it is in no expression and no serialized plan.
+    """
+
+    def words(batch: pl.Series) -> pl.Series:
+        return keyring.digest(batch, use=use).rename(dict(zip(("w0", "w1", "w2", "w3"), WORDS, strict=True))).to_struct("__tamis_words")
+
+    dtype = pl.Struct(dict.fromkeys(WORDS, pl.UInt64))
+    words_column = row_text(columns).map_batches(words, return_dtype=dtype, is_elementwise=True).alias("__tamis_words")
+    return frame.with_columns(words_column).unnest("__tamis_words")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
+import polars.selectors as cs
 
 from tamis.core.ports import KeyRing
 from tamis.core.types import Column, DataType
@@ -18,9 +19,14 @@ WORDS = ("__tamis_w0", "__tamis_w1", "__tamis_w2", "__tamis_w3")
 """columns that carry a row's keyed identity (4 x 64 bits); never released"""
 
 
+def exact_column(name: str) -> pl.Expr:
+    """The column of exactly this name: `pl.col` takes '*' and '^…$' for patterns."""
+    return cs.by_name(name).as_expr()
+
+
 def canonical(name: str, kind: DataType) -> pl.Expr:
     """Canonical text of a column of a frame whose columns have their logical types; null stays null."""
-    column = pl.col(name)
+    column = exact_column(name)
     match kind:
         case DataType.TEXT:
             return column.cast(pl.String).str.normalize("NFC").str.strip_chars()

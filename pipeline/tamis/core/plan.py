@@ -9,7 +9,7 @@ from typing import Literal
 
 from tamis.core.actions import AnyAction, Drop, is_resolved, output_type
 from tamis.core.canonical import digest
-from tamis.core.policy import Gate, Privacy
+from tamis.core.policy import Gate, Privacy, ReadOptions
 from tamis.core.proxy import ProxyModel
 from tamis.core.types import Column, DataType, Evidence, Frozen, Role
 
@@ -33,6 +33,8 @@ class ColumnPlan(Frozen):
     name: str
     type: DataType
     role: Role
+    detected: Role = Role.UNKNOWN
+    """what the detector said; a plan is stale when it says something else of new data"""
     entity: str | None = None
     action: AnyAction
     status: Status
@@ -85,6 +87,8 @@ class TablePlan(Frozen):
     columns: tuple[ColumnPlan, ...]
     key: tuple[str, ...] = ()
     keep_order: str | None = None
+    read: ReadOptions = ReadOptions()
+    """how the table is read: part of the decision, since it fixes types and nulls"""
     classes: Classes | None = None
     references: tuple[Reference, ...] = ()
     warnings: tuple[str, ...] = ()

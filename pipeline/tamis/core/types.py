@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Frozen(BaseModel):
     """Base of every document: immutable, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="null")
+    # docstrings below fields become the descriptions in schemas/ and in `tamis rules show`
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, ser_json_inf_nan="null", use_attribute_docstrings=True)
 
 
 class DataType(StrEnum):

@@ -1,0 +1,303 @@
+"""Apply a plan: transform, write beside, verify what was written, gate, publish in one step."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import polars as pl
+
+from tamis.conductor.inputs import Data, Silent, key_of, load_tables, working_on
+from tamis.core.actions import Redact
+from tamis.core.canonical import canonical_json, digest, pretty_json
+from tamis.core.errors import PlanError, UsageError, clean_name, listed
+from tamis.core.plan import Plan, TablePlan
+from tamis.core.policy import ReadOptions
+from tamis.core.ports import KeyRing, Progress
+from tamis.core.record import Manifest, Release, Verdict, Verification
+from tamis.core.types import DatasetProfile, Findings, Table
+from tamis.detect import detect_columns, make_span_finder
+from tamis.documents import load_document
+from tamis.encoding import WORDS, with_row_words
+from tamis.keys import KeySource, MasterKey
+from tamis.plan.check import require_decided
+from tamis.profile import profile_tables
+from tamis.rules import load_rules
+from tamis.transform import apply_table
+from tamis.verify import recheck_release, verify_tables
+from tamis.write.manifest import TableOutcome, build_manifest, load_manifest
+from tamis.write.parquet import write_table
+from tamis.write.report import render_datasheet, render_report
+from tamis.write.run_folder import RunFolder, write_text_atomic
+from tamis.write.software import library_versions, licences
+from tamis.write.stage import ReleaseStore
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan and everything it is applied to."""
+
+    plan: Plan
+    tables: tuple[Table, ...]
+    profile: DatasetProfile
+    findings: Findings
+    keyring: KeyRing
+    progress: Progress
+
+
+def apply_plan(
+    plan: Plan | str | Path,
+    data: Data,
+    out: str | Path,
+    *,
+    state: str | Path | None = None,
+    key: KeySource | MasterKey | None = None,
+    progress: Progress | None = None,
+) -> Release:
+    """Execute exactly this plan on data of the same schema; decides nothing.
+
+    Raises PlanError when the plan is open, or stale: schema, packs, key or a re-detected role differ from what it was made with.
+    """
+    progress = progress or Silent()
+    base = Path() if isinstance(plan, Plan) else Path(plan).parent
+    loaded = plan if isinstance(plan, Plan) else load_document(Path(plan), Plan)
+    require_decided(loaded)
+    keyring = key_of(key, loaded.key, base)
+    read_options = {table.name: table.read for table in loaded.tables}
+    tables = load_tables(data, lambda name: read_options.get(name, ReadOptions()), progress, {})
+    _require_same_tables(loaded, tables)
+    if loaded.key_id is not None and keyring.key_id != loaded.key_id:
+        raise PlanError(
+            "other_key", f"The plan was made with key {loaded.key_id}, this is {keyring.key_id}.", hint="Use that key, or plan again."
+        )
+    rules = load_rules(tuple(loaded.packs), base=base)
+    with working_on(tables):
+        with progress.stage("profile"):
+            profile = profile_tables(tables, k=loaded.privacy.k, progress=progress)
+        with progress.stage("detect"):
+            findings = detect_columns(tables, profile, rules, progress=progress)
+    _require_fresh(loaded, findings, {pack.name: pack.digest for pack in rules.packs})
+    return execute(Job(loaded, tables, profile, findings, keyring, progress), Path(out), Path(state) if state else base / ".tamis")
+
+
+def verify_release(out: str | Path, *, progress: Progress | None = None) -> Verification:
+    """Re-check a release from its files alone. `out` is OUT (its current release) or a release folder."""
+    folder = Path(out)
+    if not (folder / "manifest.json").is_file():
+        if not (folder / "current" / "manifest.json").is_file():
+            raise UsageError("no_release", f"There is no release in {folder}.", hint="Name OUT or a release folder.")
+        folder = (folder / "current").resolve()
+    with (progress or Silent()).stage("verify", folder.name):
+        return recheck_release(folder, load_manifest(folder / "manifest.json"))
+
+
+def execute(job: Job, out: Path, state: Path) -> Release:
+    """Transform, write, verify, gate, publish; what the plan says and nothing else."""
+    started = datetime.now(UTC)
+    require_decided(job.plan)
+    with working_on(job.tables), ReleaseStore(out) as store:
+        input_ids = {table.name: _input_id(table, job.keyring) for table in job.tables}
+        release_id = digest([job.plan.digest, input_ids, job.keyring.key_id])[:32]
+        staging = store.staging(release_id)
+        outcomes = _write_tables(job, staging, release_id, input_ids)
+        verdict = _verified(job, staging, outcomes)
+        manifest = build_manifest(
+            job.plan,
+            verdict,
+            release_id=release_id,
+            tables=outcomes,
+            key_id=job.keyring.key_id,
+            versions=library_versions(),
+            licences=licences(),
+        )
+        write_text_atomic(staging / "manifest.json", pretty_json(manifest), 0o644)
+        write_text_atomic(staging / "datasheet.html", render_datasheet(manifest), 0o644)
+        run = RunFolder(state, f"{started:%Y%m%dT%H%M%S%f}-{release_id[:12]}")
+        report = _record(job, run, verdict, manifest, started)
+        if verdict.failed:
+            store.quarantine(staging, run.path / "quarantine")
+            return Release(release_id, None, run.path, report, None, verdict, job.plan.digest)
+        path = store.publish(staging, release_id)
+        return Release(release_id, path, run.path, report, path / "manifest.json", verdict, job.plan.digest)
+
+
+def _input_id(table: Table, keyring: KeyRing) -> str:
+    """Keyed id of a table's content: HMAC of schema, row count and the sum of keyed row digests (an additive multiset hash after
+
+    Bellare and Micciancio 1997): row order, files and partitions do not matter.
+    """
+    with_words = with_row_words(table.frame, table.columns, keyring, use="input")
+    halves = [
+        part
+        for word in WORDS[:2]
+        for part in ((pl.col(word) // 2**32).sum().alias(f"{word}h"), (pl.col(word) % 2**32).sum().alias(f"{word}l"))
+    ]
+    sums = with_words.select(halves).collect(engine="streaming").row(0)
+    schema = [[column.name, column.type.value] for column in table.columns]
+    return keyring.identify(digest([schema, table.rows, [int(value) for value in sums]]), use="input")
+
+
+def _write_tables(job: Job, staging: Path, release_id: str, input_ids: Mapping[str, str]) -> dict[str, TableOutcome]:
+    """Parents before children, so that the children of suppressed rows go with them."""
+    entities = _redacted_entities(job.plan)
+    spans = make_span_finder(entities or None) if entities is not None else None
+    suppressed: dict[tuple[str, str], pl.Series] = {}
+    outcomes: dict[str, TableOutcome] = {}
+    by_name = {table.name: table for table in job.tables}
+    for plan in parents_first(job.plan.tables):
+        table = by_name[plan.name]
+        with job.progress.stage("transform", plan.name):
+            done = apply_table(table, job.plan, keyring=job.keyring, scope=release_id, spans=spans, suppressed=suppressed)
+            suppressed |= {(plan.name, column): values for column, values in done.suppressed_keys.items()}
+        folder = folder_name(plan.name)
+        with job.progress.stage("write", plan.name):
+            rows, files = write_table(
+                done.frame,
+                staging / folder,
+                columns=plan.released,
+                words=WORDS,
+                order="__tamis_order" if plan.keep_order else None,
+                rows_hint=table.rows,
+                metadata={"tamis.release_id": release_id, "tamis.actions": _actions_text(plan)},
+                spill=staging / ".spill",
+            )
+        outcomes[plan.name] = TableOutcome(
+            input_id=input_ids[plan.name],
+            rows=rows,
+            suppressed_rows=done.suppressed_rows,
+            rows_dropped=table.source.rows_dropped,
+            files=tuple(file.model_copy(update={"path": f"{folder}/{Path(file.path).name}"}) for file in files),
+        )
+    return outcomes
+
+
+def _redacted_entities(plan: Plan) -> tuple[str, ...] | None:
+    """Entities of all redact actions; None when there is no such action, empty when one wants all."""
+    stated = [column.action for _, column in plan.walk() if isinstance(column.action, Redact)]
+    if not stated:
+        return None
+    if any(action.entities is None for action in stated):
+        return ()
+    return tuple(sorted({entity for action in stated for entity in action.entities or ()}))
+
+
+def _actions_text(plan: TablePlan) -> str:
+    return canonical_json({column.name: column.action.action for column in plan.released})
+
+
+def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome]) -> Verdict:
+    with job.progress.stage("verify"):
+        after = {name: pl.scan_parquet([staging / file.path for file in outcome.files]) for name, outcome in outcomes.items()}
+        before = {table.name: table for table in job.tables}
+        gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
+        return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, progress=job.progress)
+
+
+def _record(job: Job, run: RunFolder, verdict: Verdict, manifest: Manifest, started: datetime) -> Path:
+    """The internal record: for reviewers, never in OUT."""
+    facts = {
+        "run_id": run.path.name,
+        "release_id": manifest.release_id,
+        "plan_digest": job.plan.digest,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "by": _person(),
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "passed": not verdict.failed,
+        "tables": {
+            table.name: {"rows": table.rows, "format": table.source.format, "notes": list(table.source.notes)} for table in job.tables
+        },
+    }
+    run.write_text("plan.json", pretty_json(job.plan))
+    run.write_text(
+        "profile.json", pretty_json({"profile": job.profile.model_dump(mode="json"), "findings": job.findings.model_dump(mode="json")})
+    )
+    run.write_text("verdict.json", pretty_json(verdict))
+    run.write_text("run.json", pretty_json(facts))
+    html = render_report(job.plan, job.profile, job.findings, verdict, manifest, facts)
+    return run.write_text("report.html", html)
+
+
+def _person() -> str:
+    with suppress(OSError, KeyError):
+        return getpass.getuser()
+    return "unknown"
+
+
+def folder_name(table: str) -> str:
+    """A table's folder in the release: its name where that is a plain word, else percent-encoded; long names get a digest."""
+    safe = quote(table, safe=" ()+,=@[]{}~")
+    if safe in {"", ".", "..", "current"} or safe.startswith((".", " ")) or safe.endswith((".", " ")):
+        safe = "_" + safe.replace(".", "%2E").strip()
+    if len(safe) > 120:
+        safe = safe[:100] + "-" + hashlib.sha256(table.encode()).hexdigest()[:16]
+    return safe
+
+
+def parents_first(tables: Sequence[TablePlan]) -> list[TablePlan]:
+    """Tables in an order in which every parent comes before its children; otherwise as given."""
+    names = {table.name for table in tables}
+    out: list[TablePlan] = []
+    waiting = list(tables)
+    while waiting:
+        done = {table.name for table in out}
+        ready = [
+            table
+            for table in waiting
+            if all(r.parent_table in done or r.parent_table == table.name or r.parent_table not in names for r in table.references)
+        ]
+        if not ready:
+            raise PlanError("circular_references", f"The references of {listed(t.name for t in waiting)} go round in a circle.")
+        out += ready
+        waiting = [table for table in waiting if table not in ready]
+    return out
+
+
+# --------------------------------------------------------------------------------------------------------------------- stale plans
+
+
+def _require_same_tables(plan: Plan, tables: Sequence[Table]) -> None:
+    """Names, columns and types as planned; the sentence says exactly what differs (columns no rule has decided about never pass)."""
+    planned, given = {table.name: table for table in plan.tables}, {table.name: table for table in tables}
+    problems = [f"table '{clean_name(name)}' is missing" for name in planned if name not in given]
+    problems += [f"table '{clean_name(name)}' is not in the plan" for name in given if name not in planned]
+    for name in planned.keys() & given.keys():
+        before = {column.name: column.type for column in planned[name].columns}
+        now = {column.name: column.type for column in given[name].columns}
+        label = clean_name(name)
+        if new := [column for column in now if column not in before]:
+            problems.append(f"{label}: new column(s) {listed(new)}")
+        if missing := [column for column in before if column not in now]:
+            problems.append(f"{label}: missing column(s) {listed(missing)}")
+        problems += [
+            f"{label}: column '{clean_name(c)}' is {now[c].value}, planned as {before[c].value}"
+            for c in before
+            if c in now and before[c] is not now[c]
+        ]
+        if list(before) != list(now) and before.keys() == now.keys():
+            problems.append(f"{label}: the columns stand in another order")
+    if problems:
+        raise PlanError(
+            "other_data", "This is other data than the plan was made for: " + "; ".join(sorted(problems)) + ".", hint="Plan again."
+        )
+
+
+def _require_fresh(plan: Plan, findings: Findings, packs: Mapping[str, str]) -> None:
+    changed = [name for name, value in plan.packs.items() if packs.get(name) != value]
+    if changed:
+        raise PlanError("stale_plan", f"Rule pack(s) changed since the plan: {listed(changed)}.", hint="Plan again.")
+    differs = [
+        f"{clean_name(table)}.{clean_name(column.name)} was {column.detected.value}, is {findings.of(table, column.name).role.value}"
+        for table, column in plan.walk()
+        if findings.of(table, column.name).role is not column.detected
+    ]
+    if differs:
+        raise PlanError("stale_plan", "The data changed its nature since the plan: " + "; ".join(differs[:8]) + ".", hint="Plan again.")

@@ -1,0 +1,133 @@
+"""From what the caller named to tables, a policy, rules and a key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import polars as pl
+
+from tamis.core.canonical import canonical_json
+from tamis.core.errors import PolicyError, UsageError, clean_name, listed
+from tamis.core.policy import Policy, ReadOptions
+from tamis.core.ports import Progress
+from tamis.core.types import Table
+from tamis.documents import load_document, parse_document, read_text
+from tamis.keys import KeySource, MasterKey, load_key
+from tamis.read import discover, read_table
+
+Frame = pl.LazyFrame | pl.DataFrame
+Data = str | Path | Sequence[str | Path] | Mapping[str, Frame | str | Path] | Frame | None
+"""paths, globs, folders; or frames by table name; None takes the policy's own sources"""
+
+
+class Silent:
+    """The progress that says nothing."""
+
+    def stage(self, name: str, detail: str = "") -> AbstractContextManager[None]:  # noqa: ARG002  # the port's signature
+        """Do nothing for as long as the context is open."""
+        return nullcontext()
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+
+def load_policy(policy: Policy | str | Path | Mapping[str, object]) -> tuple[Policy, Path]:
+    """A policy from a file, a mapping or as it is; with the folder its relative paths start from."""
+    if isinstance(policy, Policy):
+        return policy, Path()
+    if isinstance(policy, Mapping):
+        return parse_document(json.dumps(policy), "policy", Policy), Path()
+    path = Path(policy)
+    return load_document(path, Policy), path.parent
+
+
+def load_tables(
+    data: Data, options: Callable[[str], ReadOptions], progress: Progress, sources: Mapping[str, Sequence[Path]]
+) -> tuple[Table, ...]:
+    """Read every table of the job. `sources` (from the policy) are used where `data` is None.
+
+    Raises DataError for what cannot be read and UsageError when there is nothing to read.
+    """
+    found = _named(data, sources)
+    if not found:
+        raise UsageError("no_data", "There is no data to work on.", hint="Name files, globs or folders, or give each table a 'source:'.")
+    tables = []
+    for name, source in found.items():
+        with progress.stage("read", clean_name(name)):
+            tables.append(read_table(name, source, options(name)))
+    return tuple(tables)
+
+
+def _named(data: Data, sources: Mapping[str, Sequence[Path]]) -> Mapping[str, Sequence[Path] | Frame]:
+    if data is None:
+        return sources
+    if isinstance(data, Mapping):
+        return {name: _files(value) if isinstance(value, str | Path) else value for name, value in data.items()}
+    if isinstance(data, str | Path):
+        return discover([data])
+    if isinstance(data, Sequence):
+        return discover(list(data))
+    return {"table": data}  # one frame without a name
+
+
+def _files(path: str | Path) -> tuple[Path, ...]:
+    """All files behind one path of a caller's mapping, as one table."""
+    return tuple(file for files in discover([path]).values() for file in files)
+
+
+def policy_sources(policy: Policy, base: Path) -> dict[str, tuple[Path, ...]]:
+    """Files of every table the policy gives a source; a table without one is an error only when nothing else is named."""
+    out: dict[str, tuple[Path, ...]] = {}
+    for name, table in policy.tables.items():
+        if table.source is None:
+            continue
+        stated = (table.source,) if isinstance(table.source, str) else table.source
+        files = [path for paths in discover(list(stated), base=base).values() for path in paths]
+        out[name] = tuple(files)
+    missing = [name for name, table in policy.tables.items() if table.source is None]
+    if out and missing:
+        raise PolicyError(
+            "no_source", f"These tables have no 'source:': {listed(missing)}.", hint="Add it, or name the data on the command line."
+        )
+    return out
+
+
+def user_suites(policy: Policy, base: Path, tables: Sequence[Table]) -> dict[str, str]:
+    """The user's own Great Expectations suites, by table, as canonical JSON.
+
+    A file that names no table is an error: a suite that never runs looks like one that passes.
+    """
+    if policy.expectations is None:
+        return {}
+    folder = base / policy.expectations
+    if not folder.is_dir():
+        raise PolicyError("no_expectations", f"There is no folder {folder} (policy: expectations).")
+    names = {table.name for table in tables}
+    out: dict[str, str] = {}
+    for path in sorted(folder.glob("*.json")):
+        if path.stem not in names:
+            raise PolicyError("suite_without_table", f"The suite {path.name} names no table.", hint=f"Tables: {listed(sorted(names))}.")
+        try:
+            out[path.stem] = canonical_json(json.loads(read_text(path)))
+        except ValueError:
+            raise PolicyError("bad_suite", f"The suite {path.name} is not JSON.") from None
+    return out
+
+
+def key_of(source: KeySource | MasterKey | None, stated: str | None, base: Path) -> MasterKey:
+    """The key given by the caller, else the one the policy or plan names."""
+    if isinstance(source, MasterKey):
+        return source
+    return load_key(source if source is not None else stated, base=base)
+
+
+@contextmanager
+def working_on(tables: Sequence[Table]) -> Iterator[None]:
+    """Turn failures of lazily read data into sentences: what polars or pyarrow say may hold cell values."""
+    from tamis.read import reading
+
+    with reading(", ".join(clean_name(table.name, 40) for table in tables[:3])):
+        yield

@@ -1,0 +1,206 @@
+"""Profile, detect, decide, search, fit: everything up to a finished plan, and `run` = plan + apply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tamis.conductor.applying import Job, execute
+from tamis.conductor.inputs import Data, Silent, key_of, load_policy, load_tables, policy_sources, user_suites, working_on
+from tamis.core.actions import AnyAction, Drop, Fake, Keep, Pseudonymize, Redact, ShiftDates, Synthesize
+from tamis.core.plan import Classes, ColumnPlan, Plan, Status, TablePlan
+from tamis.core.policy import Policy, ReadOptions
+from tamis.core.ports import KeyRing, Progress
+from tamis.core.proxy import ProxyModel
+from tamis.core.record import Release
+from tamis.core.types import DatasetProfile, Findings, Table
+from tamis.detect import detect_columns
+from tamis.keys import KeySource, MasterKey
+from tamis.plan import PlanInput, draft_plan, draft_policy_text, finish_plan
+from tamis.plan.check import require_decided
+from tamis.profile import profile_tables
+from tamis.rules import Rules, load_rules
+from tamis.search import resolve_table
+from tamis.verify import known_measures
+from tamis.write.software import library_versions
+
+DEFAULT_K = 5
+_UNIT = "__tamis_unit"
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """What is in the data: aggregates and findings; no cell values."""
+
+    profile: DatasetProfile
+    findings: Findings
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A finished plan with what it was made from."""
+
+    plan: Plan
+    profiled: Profiled
+
+
+def profile_data(
+    data: Data, *, k: int = DEFAULT_K, packs: tuple[str, ...] = (), options: ReadOptions | None = None, progress: Progress | None = None
+) -> Profiled:
+    """Measure the tables and say what each column is. Changes nothing."""
+    progress = progress or Silent()
+    read_options = options or ReadOptions()
+    tables = load_tables(data, lambda _: read_options, progress, {})
+    return _profiled(tables, load_rules(packs, base=Path()), k, progress)
+
+
+def draft_policy(
+    data: Data,
+    *,
+    accept: bool = False,
+    sources: Mapping[str, tuple[str, ...]] | None = None,
+    key: str = "env:TAMIS_KEY",
+    progress: Progress | None = None,
+) -> tuple[str, Profiled]:
+    """A commented policy (YAML text) with a proposal for every column, and what it was drafted from."""
+    profiled = profile_data(data, progress=progress)
+    return draft_policy_text(profiled.profile, profiled.findings, sources or {}, accept=accept, key=key), profiled
+
+
+def build_plan(
+    data: Data,
+    policy: Policy | str | Path | Mapping[str, object],
+    *,
+    key: KeySource | MasterKey | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Decide. Reads the data, changes nothing, writes nothing.
+
+    The plan may still hold columns that nobody decided about: `plan.open_columns`; applying it is then refused.
+    """
+    return _planned(data, policy, key, progress or Silent()).plan
+
+
+def run_job(
+    data: Data,
+    policy: Policy | str | Path | Mapping[str, object],
+    out: str | Path,
+    *,
+    state: str | Path | None = None,
+    key: KeySource | MasterKey | None = None,
+    progress: Progress | None = None,
+) -> Release:
+    """Plan and apply in one: read, decide, transform, verify, gate, publish.
+
+    Raises PlanError while a person has still to decide about a column. A failed gate publishes nothing: the release returned has no
+    path, its verdict says why.
+    """
+    progress = progress or Silent()
+    loaded, base = load_policy(policy)
+    planned = _planned(data, policy, key, progress, refuse_open=True)
+    keyring = key_of(key, loaded.key, base)
+    job = Job(planned.plan, planned.profiled.tables, planned.profiled.profile, planned.profiled.findings, keyring, progress)
+    return execute(job, Path(out), Path(state) if state else base / ".tamis")
+
+
+def _profiled(tables: tuple[Table, ...], rules: Rules, k: int, progress: Progress) -> Profiled:
+    with working_on(tables):
+        with progress.stage("profile"):
+            profile = profile_tables(tables, k=k, progress=progress)
+        with progress.stage("detect"):
+            findings = detect_columns(tables, profile, rules, progress=progress)
+    return Profiled(profile, findings, tables)
+
+
+def _planned(
+    data: Data,
+    policy: Policy | str | Path | Mapping[str, object],
+    key: KeySource | MasterKey | None,
+    progress: Progress,
+    *,
+    refuse_open: bool = False,
+) -> Planned:
+    loaded, base = load_policy(policy)
+    keyring = key_of(key, loaded.key, base)
+    rules = load_rules(loaded.packs, base=base)
+    sources = policy_sources(loaded, base) if data is None else {}
+    tables = load_tables(data, lambda name: loaded.of(name).read, progress, sources)
+    profiled = _profiled(tables, rules, loaded.privacy.k, progress)
+    given = PlanInput(
+        policy=loaded,
+        rules=rules,
+        profile=profiled.profile,
+        findings=profiled.findings,
+        key_id=keyring.key_id,
+        suites=user_suites(loaded, base, tables),
+        versions=library_versions(),
+        measures=tuple(known_measures()),
+    )
+    draft = draft_plan(given)
+    if refuse_open:
+        require_decided(draft)  # before the search and the fit: the answer must not take minutes
+    with working_on(tables):
+        return Planned(_resolved(draft, tables, profiled.profile, rules, base, keyring, progress), profiled)
+
+
+def _resolved(
+    draft: Plan, tables: tuple[Table, ...], profile: DatasetProfile, rules: Rules, base: Path, keyring: KeyRing, progress: Progress
+) -> Plan:
+    """Fill in what needs the data: levels and literals (search), then proxy models (fit)."""
+    actions: dict[tuple[str, str], AnyAction] = {}
+    classes: dict[str, Classes] = {}
+    warnings: dict[str, tuple[str, ...]] = {}
+    for table in tables:
+        with progress.stage("search", table.name):
+            plan = draft.table(table.name)
+            hierarchies = lambda name: rules.hierarchy(name, base)  # noqa: E731
+            resolved = resolve_table(table, plan, profile.table(table.name), draft.privacy, hierarchies, progress)
+        actions |= {(table.name, name): action for name, action in resolved.actions.items()}
+        warnings[table.name] = resolved.warnings
+        if resolved.classes is not None:
+            classes[table.name] = resolved.classes
+    decided = finish_plan(draft, actions, classes, {}, warnings)
+    models: dict[str, ProxyModel] = {}
+    for table in tables:
+        targets = [column for column in decided.table(table.name).columns if isinstance(column.action, Synthesize)]
+        if targets:
+            model = _fitted(table, decided, keyring, progress)
+            models[model.id] = model
+            actions |= {(table.name, column.name): Synthesize(model=model.id) for column in targets}
+    return finish_plan(draft, actions, classes, models, warnings)
+
+
+def _fitted(table: Table, decided: Plan, keyring: KeyRing, progress: Progress) -> ProxyModel:
+    """Fit the proxies of one table on released givens and original targets."""
+    from tamis.fit import fit_proxies
+    from tamis.transform import apply_table
+
+    plan = decided.table(table.name)
+    unit = plan.classes.unit if plan.classes else None
+    with progress.stage("fit", table.name):
+        training = decided.model_copy(
+            update={"tables": tuple(_for_training(other, unit if other.name == table.name else None) for other in decided.tables)}
+        )
+        frame = apply_table(table, training, keyring=keyring, scope="fit", spans=None, suppressed={}).frame
+        if unit is not None:
+            frame = frame.rename({unit: _UNIT})
+        return fit_proxies(frame, plan, model_id=f"proxy:{table.name}", keyring=keyring, k=decided.privacy.k, progress=progress)
+
+
+def _for_training(plan: TablePlan, unit: str | None) -> TablePlan:
+    """The plan that gives the rows to learn from: targets as they are, givens as released, everything keyed left out."""
+    columns = tuple(
+        column.model_copy(update={"action": _training_action(column, unit), "status": Status.DECIDED}) for column in plan.columns
+    )
+    classes = plan.classes.model_copy(update={"l": None}) if plan.classes else None
+    return plan.model_copy(update={"columns": columns, "classes": classes, "references": (), "keep_order": None})
+
+
+def _training_action(column: ColumnPlan, unit: str | None) -> AnyAction:
+    if column.name == unit or isinstance(column.action, Synthesize):
+        return Keep()
+    if isinstance(column.action, Pseudonymize | Fake | Redact | ShiftDates):
+        return Drop()
+    return column.action

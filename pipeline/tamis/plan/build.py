@@ -1,0 +1,217 @@
+"""From policy, profile and findings to a plan: one action with its reason for every input column, default-deny."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tamis.core.actions import AnyAction, Drop, Fake, Keep, Pseudonymize, Redact, Synthesize
+from tamis.core.canonical import digest
+from tamis.core.plan import Classes, ColumnPlan, Plan, Reference, Status, TablePlan
+from tamis.core.policy import Policy, split_path
+from tamis.core.proxy import ProxyModel
+from tamis.core.types import DatasetProfile, Finding, Findings, Role, TableProfile
+from tamis.plan.check import check_policy
+from tamis.plan.propose import Proposal, key_domains, propose_column
+from tamis.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInput:
+    """Everything a plan is made from, as values."""
+
+    policy: Policy
+    rules: Rules
+    profile: DatasetProfile
+    findings: Findings
+    key_id: str | None = None
+    suites: Mapping[str, str] = field(default_factory=dict)
+    """the user's own expectation suites: table to canonical JSON"""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    measures: tuple[str, ...] = ()
+    """measure families that gates may name"""
+
+
+def draft_plan(given: PlanInput) -> Plan:
+    """Decide about every column; literals that need the data (levels, kept values, models) are still open.
+
+    Pure. Raises PolicyError with all problems at once when the policy cannot apply to these tables.
+    """
+    policy, rules = given.policy, given.rules
+    findings = _with_stated_roles(given.findings, policy)
+    check_policy(policy, given.profile, rules, given.measures)
+    domains = key_domains(given.profile, policy.references)
+    tables = tuple(_draft_table(table, given, findings, domains) for table in given.profile.tables)
+    return Plan(
+        purpose=policy.purpose,
+        target=policy.target,
+        policy_digest=digest(policy),
+        packs={pack.name: pack.digest for pack in rules.packs},
+        privacy=policy.privacy,
+        gates=policy.gates,
+        key=policy.key,
+        key_id=given.key_id,
+        tables=_linked(tables, given),
+        suites=given.suites,
+        versions=given.versions,
+    )
+
+
+def finish_plan(
+    draft: Plan,
+    actions: Mapping[tuple[str, str], AnyAction],
+    classes: Mapping[str, Classes],
+    models: Mapping[str, ProxyModel],
+    warnings: Mapping[str, tuple[str, ...]],
+) -> Plan:
+    """The draft with resolved actions, chosen levels and fitted models. Pure."""
+    tables = []
+    for table in draft.tables:
+        columns = tuple(
+            column.model_copy(update={"action": actions[table.name, column.name]}) if (table.name, column.name) in actions else column
+            for column in table.columns
+        )
+        noted = (*table.warnings, *warnings.get(table.name, ()))
+        tables.append(table.model_copy(update={"columns": columns, "classes": classes.get(table.name, table.classes), "warnings": noted}))
+    return draft.model_copy(update={"tables": tuple(tables), "models": dict(models)})
+
+
+def _with_stated_roles(findings: Findings, policy: Policy) -> Findings:
+    """A role or entity that the policy states replaces the detector's."""
+
+    def stated_first(finding: Finding) -> Finding:
+        stated = policy.of(finding.table).of(finding.column)
+        if stated is None or not (stated.role or stated.entity):
+            return finding
+        update = {"role": stated.role or finding.role, "entity": stated.entity or finding.entity, "confidence": 1.0}
+        return finding.model_copy(update=update)
+
+    return Findings(findings=tuple(stated_first(finding) for finding in findings.findings))
+
+
+def _draft_table(table: TableProfile, given: PlanInput, findings: Findings, domains: Mapping[tuple[str, str], str]) -> TablePlan:
+    policy = given.policy.of(table.name)
+    columns: list[ColumnPlan] = []
+    earlier: dict[str, Proposal] = {}
+    for profile in table.columns:
+        finding = findings.of(table.name, profile.name)
+        proposal = propose_column(profile, finding, domains.get((table.name, profile.name)), earlier)
+        action, status, rule, reason = _decide(given, finding, proposal)
+        earlier[profile.name] = Proposal(action, reason, rule)
+        columns.append(
+            ColumnPlan(
+                name=profile.name, type=profile.type, role=finding.role,
+                detected=given.findings.of(table.name, profile.name).role, entity=finding.entity, action=action, status=status, rule=rule,
+                reason=reason, evidence=finding.evidence,
+            )
+        )  # fmt: skip
+    key = (policy.key,) if isinstance(policy.key, str) else policy.key or table.candidate_keys[:1]
+    return TablePlan(
+        name=table.name,
+        columns=tuple(columns),
+        key=key,
+        keep_order=policy.keep_order,
+        read=policy.read,
+        warnings=_warnings(columns, findings, table),
+    )
+
+
+def _decide(given: PlanInput, finding: Finding, proposal: Proposal) -> tuple[AnyAction, Status, str, str]:
+    """Policy, then packs, then `unknown_columns: drop`; what is left is only proposed."""
+    stated = given.policy.of(finding.table).of(finding.column)
+    if stated is not None and (action := stated.action) is not None:
+        status = Status.PROPOSED if stated.proposed else Status.DECIDED
+        return action, status, "policy", stated.why or _plain(action)
+    if f"{finding.table}.{finding.column}" in given.policy.needed:
+        return Keep(), Status.DECIDED, "policy:needed", "the purpose needs it"
+    spoken = given.rules.pack_action(finding)
+    if spoken is not None:
+        action, rule, reason = spoken
+        return action, Status.DECIDED, rule, reason
+    if given.policy.unknown_columns == "drop":
+        return Drop(), Status.DECIDED, "default:unknown_columns", "nobody decided about it and the policy drops such columns"
+    status = Status.UNDECIDED if finding.role is Role.UNKNOWN else Status.PROPOSED
+    return proposal.action, status, proposal.rule, proposal.reason
+
+
+def _plain(action: AnyAction) -> str:
+    return (type(action).__doc__ or "").split(".", maxsplit=1)[0].split("\n", maxsplit=1)[0]
+
+
+def _warnings(columns: list[ColumnPlan], findings: Findings, table: TableProfile) -> tuple[str, ...]:
+    out = []
+    for column in columns:
+        finding = findings.of(table.name, column.name)
+        if isinstance(column.action, Keep) and column.role is Role.DIRECT:
+            out.append(f"'{column.name}' identifies persons ({column.entity}) and is kept: {column.reason}")
+        elif isinstance(column.action, Keep) and finding.stray:
+            found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
+            out.append(f"'{column.name}' is kept and holds personal data in some cells ({found})")
+        if isinstance(column.action, Redact):
+            out.append(f"'{column.name}' is free text: without a model only what has a recognizable form is redacted; names stay")
+    return tuple(out)
+
+
+def _linked(tables: tuple[TablePlan, ...], given: PlanInput) -> tuple[TablePlan, ...]:
+    """Add references between tables, the unit of each table and its quasi-identifiers."""
+    by_name = {table.name: table for table in tables}
+    references = _references(by_name, given)
+    unit = split_path(given.policy.privacy.unit) if given.policy.privacy.unit else None
+    out = []
+    for table in tables:
+        own = tuple(reference for name, reference in references if name == table.name)
+        quasi = tuple(column.name for column in table.released if column.role is Role.QUASI and _identifies(column.action))
+        classes = None
+        if quasi:
+            classes = Classes(
+                quasi_identifiers=quasi, k=given.policy.privacy.k, l=given.policy.privacy.l, unit=_unit_of(table.name, unit, own)
+            )
+        out.append(table.model_copy(update={"references": own, "classes": classes}))
+    return tuple(out)
+
+
+def _identifies(action: AnyAction) -> bool:
+    """Whether a released value still tells something about the original one; tokens, fakes and proxies do not."""
+    return not isinstance(action, Pseudonymize | Fake | Synthesize | Drop | Redact)
+
+
+def _unit_of(table: str, unit: tuple[str, str] | None, references: tuple[Reference, ...]) -> str | None:
+    if unit is None:
+        return None
+    if table == unit[0]:
+        return unit[1]
+    return next((reference.column for reference in references if (reference.parent_table, reference.parent_column) == unit), None)
+
+
+def _references(tables: Mapping[str, TablePlan], given: PlanInput) -> list[tuple[str, Reference]]:
+    """(child table, reference): those of the policy, then those found in the data that make no circle."""
+    out: list[tuple[str, Reference]] = []
+    for child, parent in given.policy.references.items():
+        (table, column), (parent_table, parent_column) = split_path(child), split_path(parent)
+        out.append((table, Reference(column=column, parent_table=parent_table, parent_column=parent_column)))
+    for key in given.profile.foreign_keys:
+        stated = any(table == key.table and reference.column == key.column for table, reference in out)
+        if not stated and key.table != key.parent_table and not _reaches(key.parent_table, key.table, out):
+            out.append((key.table, Reference(column=key.column, parent_table=key.parent_table, parent_column=key.parent_column)))
+    return [(table, reference) for table, reference in out if _joinable(tables, table, reference)]
+
+
+def _reaches(start: str, goal: str, references: list[tuple[str, Reference]]) -> bool:
+    if start == goal:
+        return True
+    return any(_reaches(reference.parent_table, goal, references) for table, reference in references if table == start)
+
+
+def _joinable(tables: Mapping[str, TablePlan], table: str, reference: Reference) -> bool:
+    """Both sides are released in a form that still joins."""
+    child = tables[table].column(reference.column).action
+    parent = tables[reference.parent_table].column(reference.parent_column).action
+    match child, parent:
+        case Keep(), Keep():
+            return True
+        case Pseudonymize(), Pseudonymize():
+            return (child.domain, child.link) == (parent.domain, parent.link)
+        case Fake(), Fake():
+            return child == parent
+        case _:
+            return False

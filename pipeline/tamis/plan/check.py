@@ -1,0 +1,152 @@
+"""Policy against schema before the first byte: all problems at once, each with its place and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tamis.core.actions import AnyAction, Pseudonymize, ShiftDates
+from tamis.core.errors import PlanError, PolicyError, clean_name, did_you_mean
+from tamis.core.plan import Plan, Status
+from tamis.core.policy import Policy, split_path
+from tamis.core.types import DatasetProfile
+from tamis.rules import Rules
+
+
+def check_policy(policy: Policy, profile: DatasetProfile, rules: Rules, measures: tuple[str, ...]) -> None:
+    """Raise PolicyError naming everything in the policy that cannot apply to these tables."""
+    problems = [
+        *_names(policy, profile),
+        *_actions(policy, profile, rules),
+        *_domains(policy, profile),
+        *_units_and_references(policy, profile),
+        *(f"unknown measure '{clean_name(gate.measure)}' in gates. {did_you_mean(_family(gate.measure), measures)}"
+          for gate in policy.gates if measures and _family(gate.measure) not in measures),
+    ]  # fmt: skip
+    if problems:
+        raise PolicyError(
+            "policy_does_not_fit", "\n  ".join([f"the policy does not fit these tables: {len(problems)} problem(s)", *problems])
+        )
+
+
+def _family(measure: str) -> str:
+    return measure.partition("@")[0]
+
+
+def _columns(profile: DatasetProfile) -> dict[str, list[str]]:
+    return {table.name: [column.name for column in table.columns] for table in profile.tables}
+
+
+def _names(policy: Policy, profile: DatasetProfile) -> Iterator[str]:
+    tables = _columns(profile)
+    for table, stated in policy.tables.items():
+        if table not in tables:
+            yield f"there is no table '{clean_name(table)}' @ $.tables. {did_you_mean(table, tables)}"
+            continue
+        for column in stated.columns:
+            if column not in tables[table]:
+                yield f"table '{clean_name(table)}' has no column '{clean_name(column)}'. {did_you_mean(column, tables[table])}"
+        keys = (stated.key,) if isinstance(stated.key, str) else stated.key or ()
+        for column in keys:
+            if column not in tables[table]:
+                yield f"the key of '{clean_name(table)}' names no column: '{clean_name(column)}'. {did_you_mean(column, tables[table])}"
+    for path in (*policy.needed, *filter(None, (policy.target, policy.privacy.unit)), *policy.references, *policy.references.values()):
+        yield from _path(path, tables)
+
+
+def _path(path: str, tables: dict[str, list[str]]) -> Iterator[str]:
+    table, column = split_path(path)
+    if table not in tables:
+        yield f"'{clean_name(path)}' names no table. {did_you_mean(table, tables)}"
+    elif column not in tables[table]:
+        yield f"'{clean_name(path)}' names no column. {did_you_mean(column, tables[table])}"
+
+
+def _stated(policy: Policy, profile: DatasetProfile) -> Iterator[tuple[str, str, AnyAction]]:
+    for table in profile.tables:
+        for column in table.columns:
+            stated = policy.of(table.name).of(column.name)
+            if stated is not None and stated.action is not None:
+                yield table.name, column.name, stated.action
+
+
+def _actions(policy: Policy, profile: DatasetProfile, rules: Rules) -> Iterator[str]:
+    for table, column, action in _stated(policy, profile):
+        where = f"{clean_name(table)}.{clean_name(column)}"
+        kind = profile.table(table).column(column).type
+        if kind not in type(action).accepts:
+            good = ", ".join(sorted(type(action).accepts))
+            yield f"{action.action} cannot be applied to {where}: it is {kind.value}, {action.action} takes {good}"
+        if (forbidden := rules.forbidden(action.action)) is not None:
+            pack, reason = forbidden
+            yield f"{action.action} of {where} is refused by the pack '{pack}': {reason}"
+        if isinstance(action, ShiftDates) and action.subject not in _columns(profile)[table]:
+            yield f"shift_dates of {where} names no column as its subject: '{clean_name(action.subject)}'"
+        if type(action).keyed and policy.key is None:
+            yield f"{action.action} of {where} needs a key and the policy names none. Add: key: env:TAMIS_KEY"
+
+
+def _domains(policy: Policy, profile: DatasetProfile) -> Iterator[str]:
+    """Equal values of one domain must be able to meet: 00123 is not 123."""
+    first: dict[str, tuple[str, str]] = {}
+    for table, column, action in _stated(policy, profile):
+        if isinstance(action, Pseudonymize):
+            kind = profile.table(table).column(column).type.value
+            where = f"{clean_name(table)}.{clean_name(column)}"
+            other, other_kind = first.setdefault(action.domain, (where, kind))
+            if kind != other_kind and "empty" not in (kind, other_kind):
+                yield (
+                    f"domain '{action.domain}': {where} is {kind} and {other} is {other_kind}, their keys can never be equal. "
+                    "State read: {types: ...} so that both are read alike"
+                )
+
+
+def _units_and_references(policy: Policy, profile: DatasetProfile) -> Iterator[str]:
+    tables = _columns(profile)
+    known = {f"{table}.{column}" for table, columns in tables.items() for column in columns}
+    graph: dict[str, set[str]] = {}
+    for child, parent in policy.references.items():
+        if child not in known or parent not in known:
+            continue
+        (table, _), (parent_table, parent_column) = split_path(child), split_path(parent)
+        graph.setdefault(table, set()).add(parent_table)
+        if parent_column not in profile.table(parent_table).candidate_keys:
+            yield f"'{clean_name(parent)}' is referred to by '{clean_name(child)}' and is not unique: only a key can be referred to"
+    if _has_circle(graph):
+        yield "the references go round in a circle: remove one of them"
+
+
+def _has_circle(graph: dict[str, set[str]]) -> bool:
+    done: set[str] = set()
+
+    def visit(node: str, above: frozenset[str]) -> bool:
+        if node in above:
+            return True
+        if node in done:
+            return False
+        done.add(node)
+        return any(visit(other, above | {node}) for other in graph.get(node, ()))
+
+    return any(visit(node, frozenset()) for node in graph)
+
+
+def require_decided(plan: Plan) -> None:
+    """Raise PlanError when a person has still to decide about a column (law 1)."""
+    undecided = [
+        f"{clean_name(table)}.{clean_name(column.name)}" for table, column in plan.open_columns if column.status is Status.UNDECIDED
+    ]
+    proposed = [f"{clean_name(table)}.{clean_name(column.name)}" for table, column in plan.open_columns if column.status is Status.PROPOSED]
+    if undecided or proposed:
+        counts = " and ".join(
+            text
+            for text in (f"{len(undecided)} undecided" if undecided else "", f"{len(proposed)} only proposed" if proposed else "")
+            if text
+        )
+        some = (undecided + proposed)[:12]
+        more = f" and {len(undecided) + len(proposed) - len(some)} more" if len(undecided) + len(proposed) > len(some) else ""
+        raise PlanError(
+            "undecided_columns",
+            f"{counts} column(s): {', '.join(some)}{more}. Nothing was written.",
+            hint="Decide about each in the policy (tamis plan --explain shows the proposals), "
+            "set unknown_columns: drop, or accept all of a draft with: tamis init --accept.",
+            columns=undecided + proposed,
+        )

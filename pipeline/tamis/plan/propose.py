@@ -1,0 +1,220 @@
+"""What tamis proposes for columns that nobody decided about, and the policy draft of `tamis init`.
+
+A proposal is never applied: `keep` in particular is a person's decision. The order of the rules is the order of their strength.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import yaml
+
+from tamis.core.actions import Action, AnyAction, Drop, Generalize, Keep, Pseudonymize, Synthesize
+from tamis.core.policy import Policy
+from tamis.core.types import ColumnProfile, DatasetProfile, DataType, Finding, Findings, Role
+
+_KEY_LIKE_UNIQUENESS = 0.98
+_MOST_CATEGORIES = 2_000
+"""a text column with more distinct values is not a category that can be generalized or synthesized"""
+_LONG_TEXT_WORDS = 6.0
+
+
+class Proposal(NamedTuple):
+    """An action, why, and the rule that says so."""
+
+    action: AnyAction
+    reason: str
+    rule: str
+
+
+def propose_table(table: str, profile: DatasetProfile, findings: Findings, domains: Mapping[tuple[str, str], str]) -> dict[str, Proposal]:
+    """A proposal for every column of a table, in input order."""
+    out: dict[str, Proposal] = {}
+    for column in profile.table(table).columns:
+        out[column.name] = propose_column(column, findings.of(table, column.name), domains.get((table, column.name)), out)
+    return out
+
+
+def propose_column(column: ColumnProfile, finding: Finding, domain: str | None, earlier: Mapping[str, Proposal]) -> Proposal:
+    """One column. `domain` is set where the column takes part in a key between tables."""
+    return _redundant(column, finding, earlier) or _by_role(
+        column, finding, domain or _domain(finding.table, column.name), domain is not None
+    )
+
+
+def _redundant(column: ColumnProfile, finding: Finding, earlier: Mapping[str, Proposal]) -> Proposal | None:
+    if column.type is DataType.EMPTY or column.present == 0:
+        return Proposal(Drop(), "empty: has no values", "proposal:empty")
+    if column.type is DataType.BINARY:
+        return Proposal(Drop(), "binary content cannot be examined", "proposal:binary")
+    if column.constant:
+        return Proposal(Drop(), "constant: says nothing", "proposal:constant")
+    if column.duplicate_of is not None:
+        return Proposal(Drop(), f"redundant: the same as '{column.duplicate_of}'", "proposal:duplicate")
+    source = column.determined_by
+    if source is not None and finding.role in (Role.NONE, Role.UNKNOWN) and not isinstance(earlier.get(source, _NOTHING).action, Drop):
+        return Proposal(Drop(), f"redundant: determined by '{source}'", "proposal:determined")
+    return None
+
+
+_NOTHING = Proposal(Drop(), "", "")
+
+
+def _by_role(column: ColumnProfile, finding: Finding, domain: str, is_key: bool) -> Proposal:
+    what = finding.entity or "unnamed"
+    unique = column.uniqueness >= _KEY_LIKE_UNIQUENESS and column.present > 1
+    accepts = Pseudonymize.accepts
+    match finding.role:
+        case Role.DIRECT:
+            if column.type in accepts and (is_key or _is_identifier(finding.entity)):
+                return Proposal(Pseudonymize(domain=domain), f"identifies a person ({what}) and keys rows", "proposal:direct-key")
+            return Proposal(Drop(), f"identifies a person ({what})", "proposal:direct")
+        case Role.QUASI:
+            if column.type in Generalize.accepts and not _too_many_texts(column):
+                return Proposal(Generalize(to="auto"), f"identifies in combination ({what})", "proposal:quasi")
+            return Proposal(Drop(), f"identifies in combination ({what}) and has too many values to generalize", "proposal:quasi")
+        case Role.SENSITIVE:
+            if column.type in Synthesize.accepts and not _too_many_texts(column):
+                return Proposal(Synthesize(), f"private ({what})", "proposal:sensitive")
+            return Proposal(Drop(), f"private ({what}) and cannot be modelled", "proposal:sensitive")
+        case Role.UNKNOWN:
+            return Proposal(Drop(), "nothing explains these values: look at them before they leave", "proposal:unknown")
+        case Role.NONE:
+            if finding.stray:
+                found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
+                return Proposal(Drop(), f"personal data in some cells ({found})", "proposal:stray")
+            if column.type in accepts and (is_key or (unique and column.type in (DataType.TEXT, DataType.INTEGER))):
+                return Proposal(Pseudonymize(domain=domain), "keys rows: the raw value would link them to their source", "proposal:key")
+            return Proposal(Keep(), "no personal data found", "proposal:none")
+
+
+def _is_identifier(entity: str | None) -> bool:
+    return entity is not None and entity.endswith("_ID")
+
+
+def _too_many_texts(column: ColumnProfile) -> bool:
+    if column.type is not DataType.TEXT:
+        return False
+    if (column.words_mean or 0) > _LONG_TEXT_WORDS:
+        return True
+    return column.distinct > _MOST_CATEGORIES and not _is_code(column)
+
+
+def _is_code(column: ColumnProfile) -> bool:
+    """Short values of one length: a postcode can be cut, a city name cannot."""
+    return (column.length_max or 99) <= 12 and (column.words_mean or 9) < 3 and column.length_min == column.length_max
+
+
+def key_domains(profile: DatasetProfile, references: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """One pseudonym domain for all columns that hold the same keys: (table, column) to domain, named after the parent."""
+    parent: dict[tuple[str, str], tuple[str, str]] = {}
+    for key in profile.foreign_keys:
+        parent[key.table, key.column] = (key.parent_table, key.parent_column)
+    for child, target in references.items():
+        (table, _, column), (parent_table, _, parent_column) = child.partition("."), target.partition(".")
+        parent[table, column] = (parent_table, parent_column)
+    out: dict[tuple[str, str], str] = {}
+    for child_column in parent:
+        root, seen = child_column, {child_column}
+        while root in parent and parent[root] not in seen:
+            root = parent[root]
+            seen.add(root)
+        for member in seen:
+            out[member] = _domain(*root)
+    return out
+
+
+def _domain(table: str, column: str) -> str:
+    """A domain name from a table and a column name; names with other characters get a short digest so that they stay apart."""
+    text = f"{table}.{column}"
+    clean = re.sub(r"[^A-Za-z0-9_.-]+", "-", text)[:60]
+    return clean if clean == text else f"{clean}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+# ---------------------------------------------------------------------------------------------------------------- the policy draft
+
+
+def draft_policy_text(
+    profile: DatasetProfile,
+    findings: Findings,
+    sources: Mapping[str, Sequence[str]],
+    *,
+    accept: bool,
+    unit: str | None = None,
+    key: str = "env:TAMIS_KEY",
+) -> str:
+    """A commented policy (YAML) with a proposal for every column.
+
+    Without `accept` every entry carries `proposed: true`: a person decides by removing that line.
+    """
+    domains = key_domains(profile, {})
+    unit = unit or person_unit(profile, findings)
+    lines = [
+        "# A tamis policy, drafted from the data. Every column stands here with a proposal and the evidence behind it.",
+        "# " + ("All proposals were accepted unseen (init --accept): fine for a first look, not for a release."
+                if accept else "Decide: change what is wrong, then remove `proposed: true` (or the whole braces) line by line."),
+        "# Actions: keep, drop, suppress_rare, generalize, top_bottom_code, pseudonymize, shift_dates, fake, synthesize, redact.",
+        "version: 1",
+        "purpose: " + _inline("Say here what the data is for" if not accept else "First look (all proposals accepted unseen)"),
+        "# target: table.column          # what a model will be trained to predict",
+        "packs: []                       # e.g. [contact, gdpr, hipaa-safe-harbor]",
+        f"key: {key}              # make one: export TAMIS_KEY=$(tamis key new -)",
+        "unknown_columns: stop           # a new column in tonight's file stops the run; or: drop",
+        "privacy: " + _inline({"model": "k-anonymity", "k": 5, "max_suppressed": 0.05, **({"unit": unit} if unit else {})}),
+    ]  # fmt: skip
+    if profile.foreign_keys:
+        lines.append("references:                     # foreign keys found in the data, child: parent")
+        lines += [f"  {_inline(f'{f.table}.{f.column}')}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in profile.foreign_keys]
+    lines.append("tables:")
+    for table in profile.tables:
+        lines.append(f"  {_inline(table.name)}:")
+        if sources.get(table.name):
+            stated = list(sources[table.name])
+            lines.append(f"    source: {_inline(stated[0] if len(stated) == 1 else stated)}")
+        lines.append("    columns:")
+        for column, proposal in propose_table(table.name, profile, findings, domains).items():
+            finding = findings.of(table.name, column)
+            entry = _entry(proposal, accept=accept)
+            lines.append(f"      {_inline(column)}: {_inline(entry)}  # {finding.role.value}, {finding.confidence:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+def _entry(proposal: Proposal, *, accept: bool) -> Any:
+    parameters = _parameters(proposal.action)
+    name = proposal.action.action
+    entry: dict[str, Any] = {name: parameters} if parameters else {name: proposal.reason}
+    if parameters:
+        entry["reason"] = proposal.reason
+    return entry if accept else {**entry, "proposed": True}
+
+
+def _parameters(action: Action) -> dict[str, Any]:
+    return action.model_dump(mode="json", exclude_defaults=True, exclude={"action"})
+
+
+def _inline(value: Any) -> str:
+    """One line of YAML (flow style) that reads back as the same value."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...").strip()
+
+
+def person_unit(profile: DatasetProfile, findings: Findings) -> str | None:
+    """The column that names a person: a candidate key of role direct, the one that most other tables refer to first."""
+    best: tuple[int, str] | None = None
+    for table in profile.tables:
+        for column in table.candidate_keys:
+            finding = findings.of(table.name, column)
+            if finding.role is not Role.DIRECT or not _is_identifier(finding.entity) or "." in table.name:
+                continue
+            referring = sum(1 for key in profile.foreign_keys if (key.parent_table, key.parent_column) == (table.name, column))
+            if best is None or -referring < best[0]:
+                best = (-referring, f"{table.name}.{column}")
+    return best[1] if best else None
+
+
+def accepted(policy: Policy) -> bool:
+    """Whether a policy still holds proposals."""
+    return not any(getattr(stated, "proposed", False) for table in policy.tables.values() for stated in table.columns.values())

@@ -1,0 +1,127 @@
+"""Texts as hashes of their words and runs of words, for the leak scan; in numpy, batch by batch.
+
+A run of n words has the hash of its words' 64-bit xxHashes folded by SplitMix64's finalizer, so that all runs of a batch cost a few
+array operations. Hashes live in memory only and are compared within one process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import polars_hash  # noqa: F401  # registers the `nchash` namespace
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+MAX_WORDS = 4
+BATCH_ROWS = 250_000
+MIN_DIGITS = 7
+NUMBER = r"[0-9](?:[ ./()\-\u{2010}-\u{2015}\u{a0}]{0,3}[0-9]){6,}"
+"""seven digits or more, with or without separators"""
+_FACTORS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
+
+
+def words(text: pl.Expr) -> pl.Expr:
+    """Lower-case words (runs of letters, marks and digits) joined by single spaces."""
+    return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{M}\p{N}]+", " ").str.strip_chars(" ")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Characters of each text of a batch of normalized texts."""
+
+    digits: NDArray[np.int64]
+    """ASCII digits"""
+    letters: NDArray[np.int64]
+    """everything else that is not a space"""
+    wide: NDArray[np.int64]
+    """of the letters: kana, Han, Hangul (U+3000 to U+DFFF, and beyond U+FFFF)"""
+
+
+def counts(texts: pl.Series) -> Counts:
+    """Count by UTF-8 bytes; no nulls allowed."""
+    arrow = texts.to_arrow().cast(pa.large_string())
+    if isinstance(arrow, pa.ChunkedArray):
+        arrow = arrow.combine_chunks()
+    offsets = np.frombuffer(arrow.buffers()[1], dtype=np.int64)[arrow.offset : arrow.offset + len(arrow) + 1] if len(arrow) else _EMPTY
+    raw = np.frombuffer(arrow.buffers()[2] or b"", dtype=np.uint8)
+
+    def per_text(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+        total = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(mask, dtype=np.int64)])
+        found: NDArray[np.int64] = total[offsets[1:]] - total[offsets[:-1]]
+        return found
+
+    digits = per_text((raw >= 48) & (raw <= 57))
+    characters = per_text((raw & 0xC0) != 0x80)
+    spaces = per_text(raw == 32)
+    wide = per_text(((raw >= 0xE3) & (raw <= 0xED)) | (raw >= 0xF0))
+    return Counts(digits, characters - digits - spaces, wide)
+
+
+_EMPTY = np.zeros(1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Runs of `size` words that start at word number `place` (0 = first) of text number `row`; `of` words in that text."""
+
+    size: int
+    hashes: Hashes
+    row: NDArray[np.int64]
+    place: NDArray[np.int64]
+    of: NDArray[np.int64]
+
+
+def runs(texts: pl.Series) -> Iterator[Runs]:
+    """All runs of 1 to `MAX_WORDS` words of normalized texts; no nulls allowed."""
+    split = texts.str.split(" ")
+    lengths = split.list.len().to_numpy().astype(np.int64)
+    flat = split.explode() if len(split) else pl.Series([], dtype=pl.String)
+    first = xxhash(flat)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    left = np.repeat(lengths, lengths) - place
+    folded, start = first, np.arange(len(row))
+    for size in range(1, MAX_WORDS + 1):
+        if size > 1:
+            inside = left[start] >= size
+            folded, start = folded[inside], start[inside]
+            folded = _mixed(folded * _FACTORS[0] + first[start + size - 1])
+        if not len(start):
+            return
+        yield Runs(size, folded, row[start], place[start], lengths[row[start]])
+
+
+def xxhash(texts: pl.Series) -> Hashes:
+    """64-bit xxHash of each text; no nulls allowed."""
+    hashed = pl.DataFrame({"v": texts}).select(pl.col("v").nchash.xxhash64())  # type: ignore[attr-defined]
+    found: Hashes = hashed.to_series().to_numpy()
+    return found
+
+
+def whole(texts: pl.Series) -> Hashes:
+    """Hash of texts of more than `MAX_WORDS` words as a whole."""
+    return _mixed(xxhash(texts) ^ _FACTORS[1])
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood 2014)."""
+    values = (values ^ (values >> np.uint64(30))) * _FACTORS[1]
+    values = (values ^ (values >> np.uint64(27))) * _FACTORS[2]
+    mixed: Hashes = values ^ (values >> np.uint64(31))
+    return mixed
+
+
+def cell_hashes(cells: pl.Series) -> Hashes:
+    """Sorted hashes of every form in which cells may hold an original: whole, runs of words, numbers."""
+    frame = pl.DataFrame({"c": cells}).drop_nulls().unique()
+    texts = frame.select(words(pl.col("c"))).to_series()
+    found = [run.hashes for run in runs(texts)]
+    found.append(whole(texts.filter(texts.str.count_matches(" ", literal=True) >= MAX_WORDS)))
+    numbers = frame.filter(pl.col("c").str.contains(NUMBER)).select(pl.col("c").str.extract_all(NUMBER).explode()).to_series().drop_nulls()
+    digits = numbers.str.replace_all(r"[^0-9]", "")
+    found += [xxhash(digits), xxhash(digits.filter(digits.str.len_bytes() > 10).str.tail(10))]
+    return np.sort(np.concatenate(found))  # np.unique is ten times slower and the caller needs no distinct values

@@ -1,0 +1,115 @@
+"""The person's record joined over released keys, and how many persons share it (decision 4).
+
+Whoever holds a release can join its tables over their pseudonymized keys. What then singles a person out is the quasi-identifiers of
+the person's row, of the rows it refers to, and the *set* of the quasi-identifiers of the rows that refer to it, recursively.
+`risk.k_joined@table` is the smallest number of persons of `table` with the same joined record: k-anonymity over relations
+(Nergiz, Clifton and Nergiz 2009, "Multirelational k-anonymity", TKDE 21(8):1104), with every released quasi-identifier known.
+
+Who counts as a person: rows that share the released unit column; without a declared unit, rows of parent tables that had a directly
+identifying column, or failing that of parent tables with quasi-identifiers. What this does not protect from: how *many* child rows
+with equal values a person has, and their order in time, which are not in a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+
+from tamis.core.record import Measure
+from tamis.verify.frames import picked
+from tamis.verify.shapes import Shape
+
+Shapes = Mapping[str, Shape]
+_SET = ","
+
+
+def joined_roots(shapes: Shapes) -> tuple[str, ...]:
+    """Tables of persons whose joined record says more than, or as much as, the table alone."""
+    units = [shape for shape in shapes.values() if shape.unit is not None]
+    if units:
+        named = {shape.name for shape in units}
+        roots = [s for s in units if not any(column == s.unit and parent in named - {s.name} for column, parent, _ in s.references)]
+    else:
+        parents = {parent for shape in shapes.values() for _, parent, _ in shape.references if parent != shape.name}
+        known = [shapes[name] for name in shapes if name in parents]
+        roots = [shape for shape in known if shape.personal] or [shape for shape in known if shape.quasi]
+    return tuple(shape.name for shape in roots if _matters(shapes, shape.name, frozenset(), down=True))
+
+
+def joined_risk(frames: Mapping[str, pl.LazyFrame], shapes: Shapes) -> tuple[Measure, ...]:
+    """`risk.k_joined@table` for every table of persons; `of` counts persons."""
+    measures = []
+    for root in joined_roots(shapes):
+        unit = shapes[root].unit
+        records = _records(frames, shapes, root, frozenset(), unit or "", down=True)
+        if unit is not None:
+            records = _sets(records).select("rec")
+        counted = records.lazy().group_by("rec").len().select(pl.col("len").min().fill_null(0), pl.col("len").sum().alias("of")).collect()
+        k, persons = int(counted["len"].item()), int(counted["of"].item())
+        note = "" if persons else "no rows"
+        measures.append(Measure(name=f"risk.k_joined@{root}", value=k, of=persons, verifiable=True, note=note))
+    return tuple(measures)
+
+
+def _up(shapes: Shapes, name: str, path: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    for column, parent, parent_column in shapes[name].references:
+        if parent != name and parent not in path and _matters(shapes, parent, path | {name}, down=False):
+            yield column, parent, parent_column
+
+
+def _down(shapes: Shapes, name: str, path: frozenset[str]) -> Iterator[tuple[str, str, str]]:
+    for child in shapes.values():
+        for column, parent, parent_column in child.references:
+            if parent == name and child.name != name and child.name not in path and _matters(shapes, child.name, path | {name}, down=True):
+                yield child.name, column, parent_column
+
+
+def _matters(shapes: Shapes, name: str, path: frozenset[str], *, down: bool) -> bool:
+    """Whether a table, or one reached from it, has quasi-identifiers."""
+    if shapes[name].quasi:
+        return True
+    return any(True for _ in _up(shapes, name, path)) or (down and any(True for _ in _down(shapes, name, path)))
+
+
+def _records(frames: Mapping[str, pl.LazyFrame], shapes: Shapes, name: str, path: frozenset[str], key: str, *, down: bool) -> pl.DataFrame:
+    """One row per row of the table: `key` (text, null without a key column) and `rec`, the number of its joined record."""
+    ups = list(_up(shapes, name, path))
+    downs = list(_down(shapes, name, path)) if down else []
+    quasi = shapes[name].quasi
+    keys = [key] if key else []
+    wanted = [*quasi, *keys, *(column for column, _, _ in ups), *(parent_column for _, _, parent_column in downs)]
+    text = [f"c{i}" for i in range(len(quasi), len(wanted))]
+    frame = picked(frames[name], wanted).with_columns(pl.col(text).cast(pl.String))
+    parts = [f"c{i}" for i in range(len(quasi))]
+    at = len(quasi) + len(keys)
+    for _, parent, parent_column in ups:
+        there = _records(frames, shapes, parent, path | {name}, parent_column, down=False)
+        one = there.lazy().drop_nulls("key").group_by("key").agg(pl.col("rec").min())
+        frame, parts = _attach(frame, one, f"c{at}", parts)
+        at += 1
+    for child, column, _ in downs:
+        frame, parts = _attach(frame, _sets(_records(frames, shapes, child, path | {name}, column, down=True)).lazy(), f"c{at}", parts)
+        at += 1
+    held = pl.col(f"c{len(quasi)}") if key else pl.lit(None, dtype=pl.String)
+    table = frame.select(held.alias("key"), *parts).collect(engine="streaming")
+    return _numbered(table, parts)
+
+
+def _attach(frame: pl.LazyFrame, other: pl.LazyFrame, on: str, parts: list[str]) -> tuple[pl.LazyFrame, list[str]]:
+    part = f"p{len(parts)}"
+    return frame.join(other.rename({"rec": part}), left_on=on, right_on="key", how="left"), [*parts, part]
+
+
+def _sets(records: pl.DataFrame) -> pl.DataFrame:
+    """Per key the set of its records, written as one text; rows without a key belong to nobody."""
+    one_each = records.lazy().drop_nulls("key").unique()
+    return one_each.group_by("key").agg(pl.col("rec").sort().cast(pl.String).str.join(_SET)).collect(engine="streaming")
+
+
+def _numbered(table: pl.DataFrame, parts: Sequence[str]) -> pl.DataFrame:
+    """Equal rows of `parts` get equal numbers. Compared exactly: no hash, no collision."""
+    if not parts:
+        return table.select("key", pl.lit(0, dtype=pl.UInt32).alias("rec"))
+    numbers = table.lazy().select(parts).unique().collect(engine="streaming").with_row_index("rec")
+    return table.lazy().join(numbers.lazy(), on=list(parts), how="left", nulls_equal=True).select("key", "rec").collect(engine="streaming")

@@ -1,0 +1,1 @@
+"""after, record → Release: stage beside, write Parquet, manifest and reports, then publish by one replaced symlink."""

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ["sample_data/customers.csv", "sample_data/orders.parquet", "sample_data/tickets.ndjson"]
 POLICY = "sample_data/policy.yaml"
 OUT = "demo_out/release"
+STATE = "demo_out/state"
 KEY = "demo_out/demo.key"
 
 
@@ -43,7 +44,7 @@ def main() -> int:
     if code := tamis("profile", *DATA):
         return code
     print(f"\n2. Decide, transform, verify, publish: what {POLICY} says, nothing else.")
-    code = tamis("run", *DATA, "-p", POLICY, "-o", OUT, key=key)
+    code = tamis("run", *DATA, "-p", POLICY, "-o", OUT, "--state", STATE, key=key)
     if code == 0:
         print("\nThe report is for a browser; the release holds Parquet files, manifest.json, datasheet.html. README.md goes on from here.")
     else:

@@ -344,7 +344,7 @@ def verify(voice: Voice, output: Path) -> None:
     if voice.json:
         click.echo(found.model_dump_json())
     elif not voice.quiet or not found.passed:
-        show.verification_table(found, voice.out())
+        show.verification_table(found, voice.out(), full=voice.verbose)
     if not found.passed:
         click.get_current_context().exit(3)
 
@@ -482,4 +482,22 @@ def main() -> None:
 
     if not os.environ.get("TAMIS_WARNINGS"):
         warnings.simplefilter("ignore")  # libraries' warnings are not for the user and may quote values
-    cli.main(prog_name="tamis")
+    code: object = 0
+    try:
+        cli.main(prog_name="tamis")
+    except SystemExit as done:
+        code = done.code
+    _leave(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _leave(code: int) -> None:
+    """Flush and go, without the interpreter's teardown: native reader threads that still wait for it would abort the process
+
+    (pyarrow's read-ahead after a refused file), and unloading torch takes longer than many verbs. Nothing of ours runs at exit.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):  # the reader of a pipe left: its business
+            continue
+    os._exit(code)

@@ -207,22 +207,30 @@ def release_lines(release: Release, output: Path, console: Console) -> None:
     console.print(f"report     {release.report}", soft_wrap=True)
 
 
-def verification_table(found: Verification, console: Console) -> None:
-    """One line per claim."""
+def verification_table(found: Verification, console: Console, *, full: bool = False) -> None:
+    """What failed in full, the rest counted by kind; `full` lists every claim."""
     from rich.text import Text
 
     style = {CheckStatus.OK: "green", CheckStatus.FAILED: "bold red", CheckStatus.NOT_VERIFIABLE: "dim"}
     shown = _table(f"release {found.release_id}", "claim", "status", "claimed", "found")
     for check in found.checks:
-        shown.add_row(
-            clean_name(check.name, 90),
-            Text(check.status.value, style=style[check.status]),
-            clean_name(check.claimed, 40),
-            clean_name(check.found, 40),
-        )
+        if full or check.status is CheckStatus.FAILED or (check.status is CheckStatus.OK and check.name.startswith("risk.")):
+            status = Text(check.status.value, style=style[check.status])
+            shown.add_row(clean_name(check.name, 60), status, clean_name(check.claimed, 40), clean_name(check.found, 40))
+    if not full:
+        kinds: dict[tuple[str, CheckStatus], int] = {}
+        for check in found.checks:
+            kind = check.name.split(":")[0].split("@")[0].split(".")[0].strip()
+            if check.status is not CheckStatus.FAILED and kind != "risk":
+                kinds[kind, check.status] = kinds.get((kind, check.status), 0) + 1
+        for (kind, state), count in sorted(kinds.items(), key=lambda item: (item[0][1] is not CheckStatus.OK, item[0][0])):
+            shown.add_row(f"{kind} ({count})", Text(state.value, style=style[state]), "", "")
     console.print(shown)
     word = "authenticated" if found.authenticated else "consistent, not authenticated" if found.passed else "NOT what its manifest says"
-    console.print(f"The release is {word}.", style="bold green" if found.passed else "bold red")
+    console.print(
+        f"The release is {word}." + ("" if full else " Every claim: --verbose or --json."),
+        style="bold green" if found.passed else "bold red",
+    )
 
 
 # --------------------------------------------------------------------------------------------------------------------------- rules

@@ -16,6 +16,7 @@ MISTAKES = {
     "tables: {c: {columns: {z: pseudonymize}}}": ["pseudonymize: {domain: customer}"],
     "tables: {c: {columns: {z: {drop: x, keep: y}}}}": ["one action per column, not 2: drop, keep"],
     "tables: {c: {columns: {z: {pseudonymize: {domain: a, link: stable}}}}}": ["say why with 'reason:'"],
+    "tables: {c: {columns: {z: {generalize: year}}}}": ["'year' is a parameter, not a reason: write generalize: {to: year}"],
     "privcy: {k: 5}": ["Did you mean 'privacy'?"],
     "privacy: {k: 1}": ["greater than or equal to 2", "$.privacy.k"],
     "unknown_columns: pass": ["Known: drop, stop"],

@@ -95,7 +95,7 @@ def test_law_1_a_proposal_is_no_decision(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.tamis("init", "data/people.csv", "-o", "drafted.yaml")
     done = world.tamis("run", "data/people.csv", "-p", "drafted.yaml", "-o", "out", "--state", "state", check=2)
-    assert "only proposed" in done.stderr
+    assert "await a person's decision" in done.stderr
 
 
 def test_law_3_no_network(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from verify_made import plan_of, table, table_plan
 from tamis.core.actions import Drop, Generalize, Keep, NumberBand
 from tamis.core.plan import Reference
 from tamis.core.types import Role
+from tamis.verify import risk
 from tamis.verify.joined import joined_risk, joined_roots
 from tamis.verify.risk import table_risk
 from tamis.verify.shapes import Shape, shapes_of_plan
@@ -43,14 +44,14 @@ def test_k_l_t_equal_brute_force(rows, shuffled):
     for row in rows:
         classes[key_of(row)].append(row)
     shuffled.shuffle(rows)
-    risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape(), k=3)
+    found_risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape(), k=3)
     sizes = [len(group) for group in classes.values()]
-    assert risk.sizes.k == min(sizes, default=0)
-    assert risk.sizes.classes == len(sizes)
-    assert risk.sizes.unique_rows == sum(n for n in sizes if n == 1)
-    assert risk.sizes.below_k == sum(n for n in sizes if n < 3)
-    assert sum(n for _, n in risk.sizes.sizes) == len(rows) == risk.sizes.rows
-    found = {m.name: m.value for m in risk.measures}
+    assert found_risk.sizes.k == min(sizes, default=0)
+    assert found_risk.sizes.classes == len(sizes)
+    assert found_risk.sizes.unique_rows == sum(n for n in sizes if n == 1)
+    assert found_risk.sizes.below_k == sum(n for n in sizes if n < 3)
+    assert sum(n for _, n in found_risk.sizes.sizes) == len(rows) == found_risk.sizes.rows
+    found = {m.name: m.value for m in found_risk.measures}
     if rows:
         everyone = Counter(row[2] for row in rows)
         distances = []
@@ -69,9 +70,9 @@ def test_persons_are_counted_once(rows):
     persons = defaultdict(set)
     for row in rows:
         persons[key_of(row)].add(row[3])
-    risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape("u"), k=3)
-    assert risk.sizes.k == min((len(group) for group in persons.values()), default=0)
-    assert risk.sizes.unit == "u"
+    found_risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape("u"), k=3)
+    assert found_risk.sizes.k == min((len(group) for group in persons.values()), default=0)
+    assert found_risk.sizes.unit == "u"
 
 
 def test_hidden_persons_are_counted_on_the_input():
@@ -164,3 +165,14 @@ def test_shapes_take_released_ends_only():
     assert shapes["o"].references == ()
     assert shapes["p"].quasi == ("sex",)
     assert table("p", people).rows == 1
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=rows)
+def test_passes_over_shares_of_the_persons_add_up(rows):
+    """Counting persons share by share gives the same classes as at once."""
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy()
+    at_once = table_risk(frame, shape("u"), k=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(risk, "_PERSONS_AT_ONCE", 3)
+        assert table_risk(frame, shape("u"), k=3) == at_once

@@ -60,7 +60,7 @@ class Job:
 def customers(names: dict[str, str]) -> tuple[ColumnPlan, ...]:
     """The columns of the first table, renamed."""
     n = names.get
-    match = Evidence(source="presidio", rule="EmailRecognizer", entity="EMAIL_ADDRESS", hits=9_812, of=9_998, weight=0.9)
+    match = Evidence(source="presidio", rule="EmailRecognizer", entity="EMAIL_ADDRESS", hits=7_812, of=8_000, weight=0.9)
     few = Evidence(source="pattern", rule="us_ssn", entity="US_SSN", hits=2, of=4_000, weight=0.3)
     by_name = Evidence(source="name", rule="names.email", entity="EMAIL_ADDRESS", weight=0.6)
     bands = a.Generalize(to="age", recode=a.AgeBand(as_of="2024-01-01", width=5))
@@ -73,7 +73,9 @@ def customers(names: dict[str, str]) -> tuple[ColumnPlan, ...]:
         column(n("birth", "birth_date"), T.DATE, Role.QUASI, bands, "Age matters, the day does not.", "birth_date"),
         column(n("zip", "zip"), T.TEXT, Role.QUASI, a.Generalize(to="prefix", recode=a.Prefix(length=2)), "Region is enough.", "postcode"),
         column(n("area", "area"), T.TEXT, Role.QUASI, a.Generalize(to="hierarchy", recode=area), "Coarser areas suffice.", "place"),
-        column(n("income", "income"), T.NUMBER, Role.SENSITIVE, a.Synthesize(model="m1"), "The shape is needed, not the person's.", "income"),
+        column(
+            n("income", "income"), T.NUMBER, Role.SENSITIVE, a.Synthesize(model="m1"), "The shape is needed, not the person's.", "income"
+        ),
         column(n("plan", "plan_type"), T.TEXT, Role.NONE, a.Keep(), "The purpose needs it."),
         column(n("note", "comment"), T.TEXT, Role.UNKNOWN, a.Redact(), "Support wording is a signal.", None, "policy", (few,)),
         column(n("joined", "joined"), T.DATE, Role.QUASI, a.ShiftDates(subject=n("id", "customer_id")), "Intervals matter.", "date"),
@@ -155,7 +157,7 @@ def _profile(plan: Plan) -> DatasetProfile:
             nulls=300,
             distinct=9_700 if c.role is Role.DIRECT else 412,
             distinct_exact=c.role is not Role.DIRECT,
-            rare_rows=3 if c.name == "plan_type" else 1_204,
+            rare_rows=3 if c.action.action == "keep" else 1_204,
         )
 
     return DatasetProfile(
@@ -174,7 +176,7 @@ def _findings(plan: Plan) -> Findings:
                 role=c.role,
                 confidence=0.93,
                 evidence=c.evidence,
-                stray=stray if c.name == "plan_type" else (),
+                stray=stray if c.action.action == "keep" and c.type is T.TEXT else (),
             )
             for table, c in plan.walk()
         )
@@ -224,7 +226,12 @@ def _verdict(plan: Plan, quasi: tuple[str, ...], unit: str | None, by_action: di
 
 def _diff(table: str, c: ColumnPlan) -> ColumnDiff:
     histogram = tuple(Bar(label=f"{i * 10}–{i * 10 + 9}", share=s / 100) for i, s in enumerate((2, 6, 11, 16, 19, 17, 13, 9, 5, 2)))
-    shapes = (Bar(label="basic", share=0.62), Bar(label="plus", share=0.27), Bar(label="premium", share=0.1097), Bar(label="trial", share=0.0003))
+    shapes = (
+        Bar(label="basic", share=0.62),
+        Bar(label="plus", share=0.27),
+        Bar(label="premium", share=0.1097),
+        Bar(label="trial", share=0.0003),
+    )
     numeric = c.type in {T.NUMBER, T.DATE}
     before = histogram if numeric else (shapes if c.action.action in {"keep", "generalize", "suppress_rare"} else ())
     after = before if c.released and before else ()

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
+
+
+_SAID = re.compile(r"\w+\[(?P<code>\w+)\] (?P<message>.+)", re.DOTALL)
 
 
 class ExitCode(IntEnum):

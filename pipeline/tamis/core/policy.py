@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import Field, create_model, model_validator
 
-from tamis.core.actions import ACTIONS, AnyAction
+from tamis.core.actions import ACTIONS, AnyAction, Generalize
 from tamis.core.types import Frozen, Role
 
 ColumnPath = Annotated[str, Field(pattern=r"^[^.]+\..+$")]
@@ -61,11 +61,19 @@ class _ColumnPolicyBase(Frozen):
         if len(named) > 1:
             raise ValueError(f"one action per column, not {len(named)}: {', '.join(named)}")
         action = self.action
+        if action is not None and (word := self._parameter_as_reason()):
+            raise ValueError(f"'{word}' is a parameter, not a reason: write {action.action}: {{to: {word}}}")
         if action is not None and action.action == "keep" and not self.why:
             raise ValueError("keep needs a reason, e.g. keep: the purpose needs it")
         if action is not None and action.action == "pseudonymize" and getattr(action, "link", "") == "stable" and not self.reason:
             raise ValueError("link: stable makes releases joinable; say why with 'reason:'")
         return self
+
+    def _parameter_as_reason(self) -> str | None:
+        """`generalize: year` would be `auto` for the reason 'year': surely not what was meant."""
+        text = self.generalize if "generalize" in self.model_fields_set else None
+        choices = get_args(Generalize.model_fields["to"].annotation)
+        return text if isinstance(text, str) and text in choices else None
 
     @property
     def action(self) -> AnyAction | None:
@@ -73,8 +81,7 @@ class _ColumnPolicyBase(Frozen):
         for name, kind in ACTIONS.items():
             if name in self.model_fields_set:
                 stated = getattr(self, name)
-                action = stated if isinstance(stated, kind) else kind()
-                return action  # type: ignore[return-value]  # the mapping's values are the union's members
+                return cast("AnyAction", stated if isinstance(stated, kind) else kind())
         return None
 
     @property

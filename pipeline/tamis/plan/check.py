@@ -136,16 +136,14 @@ def require_decided(plan: Plan) -> None:
     ]
     proposed = [f"{clean_name(table)}.{clean_name(column.name)}" for table, column in plan.open_columns if column.status is Status.PROPOSED]
     if undecided or proposed:
-        counts = " and ".join(
-            text
-            for text in (f"{len(undecided)} undecided" if undecided else "", f"{len(proposed)} only proposed" if proposed else "")
-            if text
-        )
+        number = len(undecided) + len(proposed)
+        what = f"{number} column{'s' if number > 1 else ''} await{'' if number > 1 else 's'} a person's decision"
+        kinds = f" ({len(undecided)} undecided, {len(proposed)} only proposed)"
         some = (undecided + proposed)[:12]
         more = f" and {len(undecided) + len(proposed) - len(some)} more" if len(undecided) + len(proposed) > len(some) else ""
         raise PlanError(
             "undecided_columns",
-            f"{counts} column(s): {', '.join(some)}{more}. Nothing was written.",
+            f"{what}{kinds}: {', '.join(some)}{more}. Nothing was written.",
             hint="Decide about each in the policy (tamis plan --explain shows the proposals), "
             "set unknown_columns: drop, or accept all of a draft with: tamis init --accept.",
             columns=undecided + proposed,

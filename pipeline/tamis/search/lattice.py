@@ -47,7 +47,7 @@ class Tuples:
     persons: Codes | None = None
     """person code of each tuple row; None: every row is a person"""
     sensitive: tuple[Codes, ...] = ()
-    l: int | None = None  # noqa: E741  # the field's term
+    l: int | None = None
 
     @property
     def total(self) -> int:

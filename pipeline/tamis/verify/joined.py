@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from tamis.core.record import Measure
-from tamis.verify.frames import picked
+from tamis.verify.frames import compact, picked
 from tamis.verify.shapes import Shape
 
 Shapes = Mapping[str, Shape]
@@ -73,14 +73,14 @@ def _matters(shapes: Shapes, name: str, path: frozenset[str], *, down: bool) -> 
 
 
 def _records(frames: Mapping[str, pl.LazyFrame], shapes: Shapes, name: str, path: frozenset[str], key: str, *, down: bool) -> pl.DataFrame:
-    """One row per row of the table: `key` (text, null without a key column) and `rec`, the number of its joined record."""
+    """One row per row of the table: `key` (compact, null without a key column) and `rec`, the number of its joined record."""
     ups = list(_up(shapes, name, path))
     downs = list(_down(shapes, name, path)) if down else []
     quasi = shapes[name].quasi
     keys = [key] if key else []
     wanted = [*quasi, *keys, *(column for column, _, _ in ups), *(parent_column for _, _, parent_column in downs)]
     text = [f"c{i}" for i in range(len(quasi), len(wanted))]
-    frame = picked(frames[name], wanted).with_columns(pl.col(text).cast(pl.String))
+    frame = picked(frames[name], wanted).with_columns(compact(pl.col(column)).alias(column) for column in text)
     parts = [f"c{i}" for i in range(len(quasi))]
     at = len(quasi) + len(keys)
     for _, parent, parent_column in ups:
@@ -91,7 +91,7 @@ def _records(frames: Mapping[str, pl.LazyFrame], shapes: Shapes, name: str, path
     for child, column, _ in downs:
         frame, parts = _attach(frame, _sets(_records(frames, shapes, child, path | {name}, column, down=True)).lazy(), f"c{at}", parts)
         at += 1
-    held = pl.col(f"c{len(quasi)}") if key else pl.lit(None, dtype=pl.String)
+    held = pl.col(f"c{len(quasi)}") if key else pl.lit(None, dtype=pl.UInt64)
     table = frame.select(held.alias("key"), *parts).collect(engine="streaming")
     return _numbered(table, parts)
 
@@ -103,12 +103,14 @@ def _attach(frame: pl.LazyFrame, other: pl.LazyFrame, on: str, parts: list[str])
 
 def _sets(records: pl.DataFrame) -> pl.DataFrame:
     """Per key the set of its records, written as one text; rows without a key belong to nobody."""
-    one_each = records.lazy().drop_nulls("key").unique()
-    return one_each.group_by("key").agg(pl.col("rec").sort().cast(pl.String).str.join(_SET)).collect(engine="streaming")
+    one_each = records.lazy().drop_nulls("key").unique().collect(engine="streaming")
+    if one_each["key"].n_unique() == one_each.height:
+        return one_each.select("key", pl.col("rec").cast(pl.String))
+    return one_each.lazy().group_by("key").agg(pl.col("rec").sort().cast(pl.String).str.join(_SET)).collect(engine="streaming")
 
 
 def _numbered(table: pl.DataFrame, parts: Sequence[str]) -> pl.DataFrame:
-    """Equal rows of `parts` get equal numbers. Compared exactly: no hash, no collision."""
+    """Equal rows of `parts` get equal numbers. Compared exactly."""
     if not parts:
         return table.select("key", pl.lit(0, dtype=pl.UInt32).alias("rec"))
     numbers = table.lazy().select(parts).unique().collect(engine="streaming").with_row_index("rec")

@@ -6,7 +6,7 @@ the local part of an e-mail address. Words are maximal runs of letters and digit
 
 Where: every released text and integer column of every table; whole cells, and all runs of up to four words in them, and every
 number written with separators. Forms are compared by 64-bit xxHash: two different texts among 10^7 originals and 10^9 places are
-taken for equal with probability 5e-4; hashes are in memory only.
+taken for equal with probability 6e-4; hashes are in memory only.
 
 Distinctive: at least 20 bits, by log2(10) per digit, 3 per letter (between Shannon's 1951 estimates of 4.1 for single letters and 2.3
 in context of English) and 7 per Han, Hangul or kana character; separators and repeated characters count nothing. A column of
@@ -138,7 +138,7 @@ def _needles_of(table: Table, column: ColumnPlan, source: _Source) -> tuple[pl.D
         made, distinctive = _forms(rare.slice(start, BATCH_ROWS), source)
         forms.append(made)
         good += distinctive
-    return pl.concat(forms).unique(), good, values.height - good
+    return pl.concat(forms), good, values.height - good
 
 
 def _forms(originals: pl.Series, source: _Source) -> tuple[pl.DataFrame, int]:

@@ -25,9 +25,10 @@ from tamis.core.actions import AsIs, Generalize
 from tamis.core.plan import TablePlan
 from tamis.core.record import ClassSizes, Measure
 from tamis.recode import exact_column, recode_expression
-from tamis.verify.frames import picked, rounded
+from tamis.verify.frames import compact, picked, rounded
 from tamis.verify.shapes import Shape
 
+_PERSONS_AT_ONCE = 2_500_000
 BANDS = (("1", 1, 1), ("2-4", 2, 4), ("5-9", 5, 9), ("10-49", 10, 49), ("50+", 50, None))
 
 
@@ -90,9 +91,21 @@ def _classes(frame: pl.LazyFrame, quasi: Sequence[str], unit: str | None) -> pl.
     keys = [f"c{i}" for i in range(len(quasi))]
     if unit is None:
         return picked(frame, quasi).group_by(keys).agg(rows=pl.len().cast(pl.Int64)).with_columns(n=pl.col("rows"))
-    person = f"c{len(quasi)}"
-    pairs = picked(frame, [*quasi, unit]).group_by([*keys, person]).agg(rows=pl.len().cast(pl.Int64))
-    return pairs.group_by(keys).agg(rows=pl.col("rows").sum(), n=pl.len().cast(pl.Int64))
+    frame = picked(frame, [*quasi, unit]).with_columns(compact(pl.col(f"c{len(quasi)}")).alias("person")).select(*keys, "person")
+    return _persons(frame, keys)
+
+
+def _persons(frame: pl.LazyFrame, keys: Sequence[str]) -> pl.LazyFrame:
+    """Rows and distinct `person`s of each class, in passes over a share of the persons each: memory is bounded."""
+    rows = int(frame.select(pl.len()).collect(engine="streaming").item())
+    passes = max(1, -(-rows // _PERSONS_AT_ONCE))
+    found = []
+    for number in range(passes):
+        some = frame if passes == 1 else frame.filter(pl.col("person").fill_null(0) % passes == number)
+        pairs = some.group_by([*keys, "person"]).agg(rows=pl.len().cast(pl.Int64))
+        found.append(pairs.group_by(keys).agg(pl.col("rows").sum(), n=pl.len().cast(pl.Int64)).collect(engine="streaming"))
+    classes = pl.concat(found).lazy()
+    return classes if passes == 1 else classes.group_by(keys).agg(pl.col("rows").sum(), pl.col("n").sum())
 
 
 def _persons_of_input(classes: pl.LazyFrame, before: pl.LazyFrame, plan: TablePlan, shape: Shape) -> pl.LazyFrame:
@@ -108,9 +121,8 @@ def _persons_of_input(classes: pl.LazyFrame, before: pl.LazyFrame, plan: TablePl
         recode = column.action.recode if isinstance(column.action, Generalize) and column.action.recode is not None else AsIs()
         recoded.append(recode_expression(name, column.type, recode).alias(f"c{index}"))
     keys = [f"c{i}" for i in range(len(shape.quasi))]
-    frame = before.select(*recoded, exact_column(shape.hidden_unit).alias("person"))
-    pairs = frame.group_by([*keys, "person"]).agg(rows=pl.len().cast(pl.Int64))
-    source = pairs.group_by(keys).agg(rows_in=pl.col("rows").sum(), n_in=pl.len().cast(pl.Int64))
+    frame = before.select(*recoded, compact(exact_column(shape.hidden_unit)).alias("person"))
+    source = _persons(frame, keys).rename({"rows": "rows_in", "n": "n_in"})
     lost = pl.col("rows_in") - pl.col("rows")
     persons = pl.when(lost >= 0).then((pl.col("n_in") - lost).clip(1)).otherwise(1)
     types = classes.collect_schema()

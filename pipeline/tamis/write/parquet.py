@@ -23,7 +23,7 @@ import polars as pl
 import polars.selectors as cs
 import pyarrow as pa
 
-from tamis.core.errors import DataError, TransientError
+from tamis.core.errors import DataError, TamisError, TransientError, clean_name
 from tamis.core.plan import ColumnPlan
 from tamis.core.record import OutputFile
 from tamis.write.disk import sentences, sync_path
@@ -255,18 +255,24 @@ def _write_part(part: pl.DataFrame, folder: Path, index: int, metadata: Mapping[
 
 @contextmanager
 def _polars_errors(folder: Path) -> Iterator[None]:
-    """The engine's messages may hold cell values: they are only searched for the code of a full disk, never shown."""
+    """Errors of the engine and of batch functions inside it: their text may hold cell values and is never shown.
+
+    It is only searched for the code of a full disk. (polars rebuilds an exception of a batch function from its text, so that any type
+    may arrive here.)
+    """
     try:
         yield
-    except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+    except (TamisError, OSError):
+        raise
+    except Exception as error:  # noqa: BLE001  # every other text is somebody else's
         if any(code in str(error) for code in _OS_FULL):
             raise TransientError(
                 "disk_full",
-                f"The disk is full while writing table '{folder.name}'. Nothing was published.",
+                f"The disk is full while writing table '{clean_name(folder.name)}'. Nothing was published.",
                 hint="Free space, then run again.",
             ) from None
         raise DataError(
             "cannot_transform",
-            f"Table '{folder.name}' could not be computed ({type(error).__name__}).",
+            f"Table '{clean_name(folder.name)}' could not be computed ({type(error).__name__}).",
             hint="Check that the plan was made for this data; run `tamis plan` again.",
         ) from None

@@ -11,8 +11,8 @@ from html import escape
 from tamis.core.record import Bar, ClassSizes
 from tamis.write.wording import percent, visible
 
-_WIDTH = 320
-_LABEL = 112
+_WIDTH = 264
+_LABEL = 92
 _ROW = 18
 _MANY = 8
 """from more bars than this on the picture is a histogram of upright columns"""
@@ -44,12 +44,12 @@ class _Shown:
 
 
 def _lying(values: Sequence[_Shown], top: float, tone: str) -> str:
-    room = _WIDTH - _LABEL - 56
+    room = _WIDTH - _LABEL - 58
     parts = []
     for index, bar in enumerate(values):
         y = index * _ROW + 2
         length = max(1.0, room * bar.share / top) if bar.share and top else 0.0
-        label = bar.label if len(bar.label) <= 17 else bar.label[:16] + "…"
+        label = bar.label if len(bar.label) <= 14 else bar.label[:13] + "…"
         parts.append(
             f"<g><title>{escape(bar.label)}: {escape(bar.text)}</title>"
             f'<text class="lab" x="{_LABEL - 6}" y="{y + 11}" text-anchor="end">{escape(label)}</text>'
@@ -70,7 +70,7 @@ def _upright(values: Sequence[_Shown], top: float, tone: str) -> str:
         parts.append(f'<g><title>{escape(bar.label)}: {escape(bar.text)}</title><rect class="{tone}" {place}/></g>')
     ends = ((values[0].label, 0, "start"), (values[-1].label, _WIDTH, "end"))
     parts += [
-        f'<text class="lab" x="{x}" y="91" text-anchor="{anchor}">{escape(label if len(label) <= 24 else label[:23] + "…")}</text>'
+        f'<text class="lab" x="{x}" y="91" text-anchor="{anchor}">{escape(label if len(label) <= 18 else label[:17] + "…")}</text>'
         for label, x, anchor in ends
     ]
     return "".join(parts)

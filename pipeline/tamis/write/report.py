@@ -18,7 +18,7 @@ from tamis.core.record import ClassSizes, ColumnDiff, GateResult, Manifest, Meas
 from tamis.core.types import ColumnProfile, DatasetProfile, Evidence, Finding, Findings, wilson
 from tamis.write import pictures
 from tamis.write.limits import unknowns
-from tamis.write.manifest import status_sentence
+from tamis.write.manifest import round_up, status_sentence
 from tamis.write.wording import action_sentence, band, count, fate, number, percent, shown_name, visible
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _verdict_sentence(verdict: Verdict, manifest: Manifest | None) -> str:
         return "Nothing was published: the checks did not pass."
     said = f"all {total} gates passed" if total > 1 else ("its gate passed" if total else "no gate was set")
     if warned:
-        said = f"no gate forbade it, {len(warned)} of {total} warned"
+        said = f"{len(warned)} of {total} gates warned" if total > 1 else "its gate warned"
     return f"This release was published: {said}."
 
 
@@ -194,6 +194,10 @@ def _figures(
     tables = f"{len(plan.tables)} table{'s' if len(plan.tables) != 1 else ''}"
     suppressed = run.get("suppressed")
     lost = sum(suppressed.values()) if suppressed is not None else None
+    if suppressed and any(0 < rows < k for rows in suppressed.values()):
+        lost_text = f"≤{number(round_up(lost or 0, k))}"  # the exact sum would give the small count away
+    else:
+        lost_text = "–" if lost is None else count(lost, k)
     groups = [classes for classes in verdict.classes_after if classes.quasi_identifiers]
     smallest = min((classes.k for classes in groups), default=None)
     passed = sum(gate.passed for gate in verdict.gates)
@@ -203,7 +207,7 @@ def _figures(
         if manifest is None
         else (number(left), "rows leave", f"of {number(before)}, {tables}"),
         (
-            "–" if lost is None else count(lost, k),
+            lost_text,
             "rows suppressed",
             "not counted" if lost is None or not before else f"{percent(lost / before) if lost >= k or not lost else 'few'} of all rows",
         ),
@@ -265,8 +269,11 @@ def _column_view(index: int, table: str, column: ColumnPlan, known: _Known) -> d
 def _column_pictures(diff: ColumnDiff, k: int) -> list[tuple[str, str]]:
     top = max((bar.share for bar in (*diff.before, *diff.after)), default=0.0)
     made = [
-        ("Before", pictures.bars(diff.before, title=f"before: {diff.column}", rows=diff.rows_before, k=k, top=top, tone="before")),
-        ("After", pictures.bars(diff.after, title=f"after: {diff.column}", rows=diff.rows_after, k=k, top=top, tone="after")),
+        (
+            "Before",
+            pictures.bars(diff.before, title=f"before: {shown_name(diff.column)}", rows=diff.rows_before, k=k, top=top, tone="before"),
+        ),
+        ("After", pictures.bars(diff.after, title=f"after: {shown_name(diff.column)}", rows=diff.rows_after, k=k, top=top, tone="after")),
     ]
     return [(caption, svg) for caption, svg in made if svg]
 

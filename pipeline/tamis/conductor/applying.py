@@ -120,7 +120,7 @@ def execute(job: Job, out: Path, state: Path) -> Release:
         write_text_atomic(staging / "manifest.json", pretty_json(manifest), 0o644)
         write_text_atomic(staging / "datasheet.html", render_datasheet(manifest), 0o644)
         run = RunFolder(state, f"{started:%Y%m%dT%H%M%S%f}-{release_id[:12]}")
-        report = _record(job, run, verdict, manifest, started)
+        report = _record(job, run, verdict, manifest, outcomes, started)
         if verdict.failed:
             store.quarantine(staging, run.path / "quarantine")
             return Release(release_id, None, run.path, report, None, verdict, job.plan.digest)
@@ -200,20 +200,26 @@ def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome]) -> 
         return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, progress=job.progress)
 
 
-def _record(job: Job, run: RunFolder, verdict: Verdict, manifest: Manifest, started: datetime) -> Path:
+def _record(
+    job: Job, run: RunFolder, verdict: Verdict, manifest: Manifest, outcomes: Mapping[str, TableOutcome], started: datetime
+) -> Path:
     """The internal record: for reviewers, never in OUT."""
+    now = datetime.now(UTC)
     facts = {
         "run_id": run.path.name,
         "release_id": manifest.release_id,
         "plan_digest": job.plan.digest,
         "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "by": _person(),
+        "seconds": round((now - started).total_seconds(), 1),
+        "person": _person(),
         "host": platform.node(),
         "python": platform.python_version(),
         "passed": not verdict.failed,
+        "notes": [f"{clean_name(table.name)}: {note}" for table in job.tables for note in table.source.notes],
+        "suppressed": {name: outcome.suppressed_rows for name, outcome in outcomes.items()},
+        "rows_dropped": {name: outcome.rows_dropped for name, outcome in outcomes.items()},
         "tables": {
-            table.name: {"rows": table.rows, "format": table.source.format, "notes": list(table.source.notes)} for table in job.tables
+            table.name: {"rows": table.rows, "format": table.source.format, "encoding": table.source.encoding} for table in job.tables
         },
     }
     run.write_text("plan.json", pretty_json(job.plan))
@@ -222,7 +228,8 @@ def _record(job: Job, run: RunFolder, verdict: Verdict, manifest: Manifest, star
     )
     run.write_text("verdict.json", pretty_json(verdict))
     run.write_text("run.json", pretty_json(facts))
-    html = render_report(job.plan, job.profile, job.findings, verdict, manifest, facts)
+    published = None if verdict.failed else manifest
+    html = render_report(job.plan, job.profile, job.findings, verdict, published, facts)
     return run.write_text("report.html", html)
 
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 
-
 _SAID = re.compile(r"\w+\[(?P<code>\w+)\] (?P<message>.+)", re.DOTALL)
 
 

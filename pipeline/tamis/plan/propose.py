@@ -20,6 +20,7 @@ _KEY_LIKE_UNIQUENESS = 0.98
 _MOST_CATEGORIES = 2_000
 """a text column with more distinct values is not a category that can be generalized or synthesized"""
 _LONG_TEXT_WORDS = 6.0
+_LONGEST_IMPLICIT_KEY = 900
 
 
 class Proposal(NamedTuple):
@@ -167,10 +168,12 @@ def draft_policy_text(
     ]  # fmt: skip
     if profile.foreign_keys:
         lines.append("references:                     # foreign keys found in the data, child: parent")
-        lines += [f"  {_inline(f'{f.table}.{f.column}')}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in profile.foreign_keys]
+        lines += [
+            f"  {_key(f'{f.table}.{f.column}', 2)}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in profile.foreign_keys
+        ]
     lines.append("tables:")
     for table in profile.tables:
-        lines.append(f"  {_inline(table.name)}:")
+        lines.append(f"  {_key(table.name, 2)}:")
         if sources.get(table.name):
             stated = list(sources[table.name])
             lines.append(f"    source: {_inline(stated[0] if len(stated) == 1 else stated)}")
@@ -178,7 +181,7 @@ def draft_policy_text(
         for column, proposal in propose_table(table.name, profile, findings, domains).items():
             finding = findings.of(table.name, column)
             entry = _entry(proposal, accept=accept)
-            lines.append(f"      {_inline(column)}: {_inline(entry)}  # {finding.role.value}, {finding.confidence:.2f}")
+            lines.append(f"      {_key(column, 6)}: {_inline(entry)}  # {finding.role.value}, {finding.confidence:.2f}")
     return "\n".join(lines) + "\n"
 
 
@@ -199,6 +202,12 @@ def _inline(value: Any) -> str:
     """One line of YAML (flow style) that reads back as the same value."""
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...").strip()
+
+
+def _key(name: str, indent: int) -> str:
+    """A name as a key of a YAML mapping: long ones need the explicit form (YAML 1.2 §7.4.2 bounds implicit keys to 1024 characters)."""
+    text = _inline(name)
+    return text if len(text) < _LONGEST_IMPLICIT_KEY else f"? {text}\n{' ' * indent}"
 
 
 def person_unit(profile: DatasetProfile, findings: Findings) -> str | None:

@@ -126,7 +126,7 @@ def action_sentence(column: ColumnPlan) -> str:
 def _recode_sentence(recode: AnyRecode) -> str:
     match recode:
         case AsIs():
-            return "Level 0 of its ladder: leaves as it is."
+            return "Leaves as it is: no coarser level is needed to reach k."
         case NumberBand(width=width):
             return f"Numbers become bands of width {number(width)}."
         case DatePart(unit=unit):

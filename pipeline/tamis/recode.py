@@ -47,8 +47,7 @@ def recode_expression(name: str, kind: DataType, recode: AnyRecode) -> pl.Expr:
             _demand(kind in TEMPORAL, name, kind, "age bands")
             label = _age_band(column, recode)
         case Prefix():
-            text = canonical_column(name, kind)
-            label = pl.when(text.str.len_chars() <= recode.length).then(text).otherwise(text.str.head(recode.length) + pl.lit("*"))
+            label = _prefix(_zip_code(name, kind) if recode.restricted else canonical_column(name, kind), recode)
         case CategoryMap():
             label = _category(canonical_column(name, kind), recode)
         case Everything():
@@ -169,6 +168,28 @@ def _age_band(column: pl.Expr, recode: AgeBand) -> pl.Expr:
     band = pl.when(start == end).then(shown).otherwise(shown + pl.lit("-") + last)
     ends = pl.when(age >= recode.top).then(pl.lit(f"{recode.top}+")).when(age < 0).then(pl.lit("<0"))
     return ends.when(age.is_not_null()).then(band)
+
+
+def _prefix(text: pl.Expr, recode: Prefix) -> pl.Expr:
+    """'123*'; zeros where the code begins like a restricted one."""
+    label = pl.when(text.str.len_chars() <= recode.length).then(text).otherwise(text.str.head(recode.length) + pl.lit("*"))
+    if recode.restricted:
+        listed = pl.any_horizontal(text.str.starts_with(beginning) for beginning in recode.restricted)
+        label = pl.when(listed).then(pl.lit("0" * recode.length)).otherwise(label)
+    return label
+
+
+def _zip_code(name: str, kind: DataType) -> pl.Expr:
+    """US ZIP codes with the leading zeros that numbers and spreadsheets take away: five digits, or nine of ZIP+4.
+
+    Text of other lengths is left as it is: three digits are a prefix already. What is no number of at most nine digits has no code.
+    """
+    if kind in NUMERIC:
+        whole = exact_column(name).cast(pl.Int64, strict=False)
+        digits = pl.when(whole.is_between(0, 999_999_999)).then(whole).cast(pl.String)
+        return pl.when(digits.str.len_chars() <= 5).then(digits.str.zfill(5)).otherwise(digits.str.zfill(9))
+    text = canonical_column(name, kind)
+    return pl.when(text.str.contains(r"^[0-9]{4}(-[0-9]{4})?$")).then(pl.lit("0") + text).otherwise(text)
 
 
 def _category(text: pl.Expr, recode: CategoryMap) -> pl.Expr:

@@ -22,10 +22,10 @@ from tamis.core.plan import Plan, TablePlan
 from tamis.core.policy import ReadOptions
 from tamis.core.ports import KeyRing, Progress
 from tamis.core.record import Manifest, Release, Verdict, Verification
-from tamis.core.types import DatasetProfile, Findings, Table
+from tamis.core.types import Column, DatasetProfile, Findings, Table
 from tamis.detect import detect_columns, make_span_finder
 from tamis.documents import load_document
-from tamis.encoding import WORDS, with_row_words
+from tamis.encoding import WORDS, exact_column, with_row_words
 from tamis.keys import KeySource, MasterKey
 from tamis.plan.check import require_decided
 from tamis.profile import profile_tables
@@ -133,7 +133,9 @@ def _input_id(table: Table, keyring: KeyRing) -> str:
 
     Bellare and Micciancio 1997): row order, files and partitions do not matter.
     """
-    with_words = with_row_words(table.frame, table.columns, keyring, use="input")
+    columns = [Column(f"c{place}", column.type) for place, column in enumerate(table.columns)]  # a column may be named like our words
+    frame = table.frame.select(exact_column(old.name).alias(new.name) for old, new in zip(table.columns, columns, strict=True))
+    with_words = with_row_words(frame, columns, keyring, use="input")
     halves = [
         part
         for word in WORDS[:2]

@@ -71,10 +71,17 @@ class AgeBand(Frozen):
 
 
 class Prefix(Frozen):
-    """The first `length` characters, the rest shown as one '*': '123*'; text. A value not longer than `length` stays whole."""
+    """The first `length` characters, the rest shown as one '*': '123*'; text. A value not longer than `length` stays whole.
+
+    With `restricted` the codes are US ZIP codes, and those of sparsely populated areas become zeros, '000' (45 CFR
+    164.514(b)(2)(i)(B)). A ZIP code that lost its leading zeros, as a number or as four digits of text, gets them back first:
+    the first three characters of 3601 are not those of 03601.
+    """
 
     kind: Literal["prefix"] = "prefix"
     length: Annotated[int, Field(ge=1)]
+    restricted: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """beginnings of codes whose areas have so few inhabitants that they may not be told apart"""
 
 
 class CategoryMap(Frozen):
@@ -270,6 +277,18 @@ ACTIONS: Mapping[str, type[Action]] = {
     "synthesize": Synthesize,
     "redact": Redact,
 }
+
+
+_PARTS_OF_DATES = frozenset({"month", "quarter", "year", "5 years", "decade", "age"})
+
+
+def accepted_types(action: Action) -> frozenset[DataType]:
+    """Logical types the action can be applied to, with the parameters it has: only a date has a year."""
+    if isinstance(action, Generalize) and action.to in _PARTS_OF_DATES:
+        return TEMPORAL | {DataType.EMPTY}
+    if isinstance(action, Generalize) and action.to == "band":
+        return NUMERIC | {DataType.EMPTY}
+    return type(action).accepts
 
 
 def is_resolved(action: Action) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tamis.core.actions import AnyAction, Drop, Fake, Keep, Pseudonymize, Redact, Synthesize
+from tamis.core.actions import AnyAction, Drop, Fake, Generalize, Keep, Prefix, Pseudonymize, Redact, Synthesize, accepted_types
 from tamis.core.canonical import digest
 from tamis.core.plan import Classes, ColumnPlan, Plan, Reference, Status, TablePlan
 from tamis.core.policy import Policy, split_path
 from tamis.core.proxy import ProxyModel
-from tamis.core.types import DatasetProfile, Finding, Findings, Role, TableProfile
+from tamis.core.types import DatasetProfile, DataType, Finding, Findings, Role, TableProfile
 from tamis.plan.check import check_policy
 from tamis.plan.propose import Proposal, key_domains, propose_column
 from tamis.rules import Rules
@@ -96,7 +96,7 @@ def _draft_table(table: TableProfile, given: PlanInput, findings: Findings, doma
     for profile in table.columns:
         finding = findings.of(table.name, profile.name)
         proposal = propose_column(profile, finding, domains.get((table.name, profile.name)), earlier)
-        action, status, rule, reason = _decide(given, finding, proposal)
+        action, status, rule, reason = _decide(given, finding, profile.type, proposal)
         earlier[profile.name] = Proposal(action, reason, rule)
         columns.append(
             ColumnPlan(
@@ -116,22 +116,45 @@ def _draft_table(table: TableProfile, given: PlanInput, findings: Findings, doma
     )
 
 
-def _decide(given: PlanInput, finding: Finding, proposal: Proposal) -> tuple[AnyAction, Status, str, str]:
+def _decide(given: PlanInput, finding: Finding, kind: DataType, proposal: Proposal) -> tuple[AnyAction, Status, str, str]:
     """Policy, then packs, then `unknown_columns: drop`; what is left is only proposed."""
     stated = given.policy.of(finding.table).of(finding.column)
     if stated is not None and (action := stated.action) is not None:
         status = Status.PROPOSED if stated.proposed else Status.DECIDED
-        return action, status, "policy", stated.why or _plain(action)
+        return _with_facts(action, finding, given.rules), status, "policy", stated.why or _plain(action)
     if f"{finding.table}.{finding.column}" in given.policy.needed:
         return Keep(), Status.DECIDED, "policy:needed", "the purpose needs it"
     spoken = given.rules.pack_action(finding)
     if spoken is not None:
         action, rule, reason = spoken
-        return action, Status.DECIDED, rule, reason
+        if obstacle := _obstacle(action, kind, given.rules):
+            return Drop(), Status.DECIDED, rule, f"{reason}; {obstacle}, so it is dropped"
+        return _with_facts(action, finding, given.rules), Status.DECIDED, rule, reason
     if given.policy.unknown_columns == "drop":
         return Drop(), Status.DECIDED, "default:unknown_columns", "nobody decided about it and the policy drops such columns"
     status = Status.UNDECIDED if finding.role is Role.UNKNOWN else Status.PROPOSED
     return proposal.action, status, proposal.rule, proposal.reason
+
+
+def _obstacle(action: AnyAction, kind: DataType, rules: Rules) -> str | None:
+    """Why the action of a pack cannot be carried out on this column; a pack protects, so that what cannot be done ends in a drop."""
+    word = f"{action.action} to {action.to}" if isinstance(action, Generalize) and action.to != "auto" else action.action
+    if kind not in accepted_types(action):
+        return f"{word} takes {', '.join(sorted(accepted_types(action) - {DataType.EMPTY}))} and the column is {kind.value}"
+    forbidden = rules.forbidden(action.action)
+    return f"the pack '{forbidden[0]}' refuses {action.action}" if forbidden else None
+
+
+def _with_facts(action: AnyAction, finding: Finding, rules: Rules) -> AnyAction:
+    """Put the published lists of the packs in force into the action that they restrict, whoever asked for it.
+
+    Prefixes of ZIP codes: areas with few inhabitants become zeros (45 CFR 164.514(b)(2)(i)(B)).
+    """
+    restricted = rules.fact("restricted_zip3")
+    if not (restricted and isinstance(action, Generalize) and action.to == "prefix" and finding.entity == "POSTCODE"):
+        return action
+    length = action.length or min(len(beginning) for beginning in restricted)
+    return action.model_copy(update={"recode": Prefix(length=length, restricted=restricted)})
 
 
 def _plain(action: AnyAction) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tamis.core.actions import AnyAction, Pseudonymize, ShiftDates
+from tamis.core.actions import AnyAction, Pseudonymize, ShiftDates, accepted_types
 from tamis.core.errors import PlanError, PolicyError, clean_name, did_you_mean
 from tamis.core.plan import Plan, Status
 from tamis.core.policy import Policy, split_path
@@ -73,8 +73,8 @@ def _actions(policy: Policy, profile: DatasetProfile, rules: Rules) -> Iterator[
     for table, column, action in _stated(policy, profile):
         where = f"{clean_name(table)}.{clean_name(column)}"
         kind = profile.table(table).column(column).type
-        if kind not in type(action).accepts:
-            good = ", ".join(sorted(type(action).accepts))
+        if kind not in accepted_types(action):
+            good = ", ".join(sorted(accepted_types(action)))
             yield f"{action.action} cannot be applied to {where}: it is {kind.value}, {action.action} takes {good}"
         if (forbidden := rules.forbidden(action.action)) is not None:
             pack, reason = forbidden

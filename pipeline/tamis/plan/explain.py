@@ -96,7 +96,8 @@ def recode_in_words(recode: AnyRecode) -> str:
         case AgeBand():
             return f"age bands of {recode.width} years"
         case Prefix():
-            return f"the first {recode.length} characters"
+            zeros = f", {'0' * recode.length} where an area has too few inhabitants (45 CFR 164.514(b)(2)(i)(B))"
+            return f"the first {recode.length} characters" + (zeros if recode.restricted else "")
         case CategoryMap():
             return f"{len({parent for _, parent in recode.parents})} groups"
         case Everything():

@@ -162,15 +162,13 @@ def draft_policy_text(
         "purpose: " + _inline("Say here what the data is for" if not accept else "First look (all proposals accepted unseen)"),
         "# target: table.column          # what a model will be trained to predict",
         "packs: []                       # e.g. [contact, gdpr, hipaa-safe-harbor]",
-        f"key: {key}              # make one: export TAMIS_KEY=$(tamis key new -)",
+        f"key: {_inline(key)}              # make one: export TAMIS_KEY=$(tamis key new -)",
         "unknown_columns: stop           # a new column in tonight's file stops the run; or: drop",
         "privacy: " + _inline({"model": "k-anonymity", "k": 5, "max_suppressed": 0.05, **({"unit": unit} if unit else {})}),
     ]  # fmt: skip
     if profile.foreign_keys:
         lines.append("references:                     # foreign keys found in the data, child: parent")
-        lines += [
-            f"  {_key(f'{f.table}.{f.column}', 2)}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in profile.foreign_keys
-        ]
+        lines += [f"  {_key(f'{f.table}.{f.column}', 2)}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in profile.foreign_keys]
     lines.append("tables:")
     for table in profile.tables:
         lines.append(f"  {_key(table.name, 2)}:")
@@ -198,9 +196,20 @@ def _parameters(action: Action) -> dict[str, Any]:
     return action.model_dump(mode="json", exclude_defaults=True, exclude={"action"})
 
 
+class _OneLine(yaml.SafeDumper):
+    """Texts with line breaks or other control characters in double quotes, where they are escaped."""
+
+
+def _quoted(dumper: _OneLine, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+
+_OneLine.add_representer(str, _quoted)
+
+
 def _inline(value: Any) -> str:
     """One line of YAML (flow style) that reads back as the same value."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False)
+    text = yaml.dump(value, Dumper=_OneLine, default_flow_style=True, allow_unicode=True, width=10**9, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...").strip()
 
 

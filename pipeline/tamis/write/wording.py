@@ -133,8 +133,9 @@ def _recode_sentence(recode: AnyRecode) -> str:
             return f"Dates become their {unit}."
         case AgeBand(width=width, top=top):
             return f"Dates become age bands of {width} years, open from {top} on."
-        case Prefix(length=length):
-            return f"Codes are cut to their first {length} character{'s' if length > 1 else ''}."
+        case Prefix(length=length, restricted=restricted):
+            zeros = f" Areas with too few inhabitants become {'0' * length} (45 CFR 164.514(b)(2)(i)(B))." if restricted else ""
+            return f"Codes are cut to their first {length} character{'s' if length > 1 else ''}.{zeros}"
         case CategoryMap():
             return "Values become their broader category; what is not listed is pooled."
         case Everything():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_INTERRUPTED = 130
 _EXITS = """\b
 Exit codes:
   0  done
@@ -33,6 +34,7 @@ Exit codes:
   3  a gate failed or a release does not match its manifest; nothing was published
   4  the data cannot be read as it is
   5  transient (disk full, locked): try again
+  130  interrupted (Ctrl-C)
 """
 
 
@@ -48,8 +50,14 @@ class Voice:
         """Console for results."""
         from rich.console import Console
 
-        console = Console(highlight=False, soft_wrap=False, emoji=False, markup=False)
-        return console if console.is_terminal else Console(highlight=False, emoji=False, markup=False, width=max(console.width, 150))
+        class Output(Console):
+            """A reader that leaves (`| head`) is no failure: rich would exit with 1."""
+
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError
+
+        console = Output(highlight=False, soft_wrap=False, emoji=False, markup=False)
+        return console if console.is_terminal else Output(highlight=False, emoji=False, markup=False, width=max(console.width, 150))
 
     def progress(self) -> Any:
         """Progress on standard error: a live line on a terminal, plain lines with --verbose, else nothing."""
@@ -126,7 +134,12 @@ class _Group(click.Group):
         except MemoryError:
             click.echo("TransientError[out_of_memory] The machine has too little memory for this. Nothing was published.", err=True)
             ctx.exit(5)
-        except Exception as error:  # noqa: BLE001  # the last door: whatever went wrong, no cell value may be printed
+        except KeyboardInterrupt:
+            click.echo("Interrupted. A release appears as a whole or not at all; run it again when you like.", err=True)
+            ctx.exit(_INTERRUPTED)
+        except (SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  # the last door: whatever went wrong (polars' panics are no Exception), no cell value is printed
             click.echo(f"tamis stopped on an internal error, which is a bug: {_position(error)}. Nothing was published.", err=True)
             ctx.exit(1)
 
@@ -487,6 +500,8 @@ def main() -> None:
         cli.main(prog_name="tamis")
     except SystemExit as done:
         code = done.code
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     _leave(code if isinstance(code, int) else 0 if code is None else 1)
 
 

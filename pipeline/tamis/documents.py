@@ -52,14 +52,51 @@ def read_text(path: Path) -> str:
 
 
 def parse_document(text: str, name: str, model: type[M]) -> M:
-    """Check the text of a YAML (or JSON) document against a model; `name` is the file's name for messages.
+    """Check the text of a YAML or JSON document against a model; `name` is the file's name for messages.
 
     Errors never repeat more of the document than keys and the words that were not understood.
     """
+    data = _json(text, name)
+    return _checked(_yaml(text, name)[0] if data is None else data, name, model, text)
+
+
+def check_mapping(data: Mapping[str, object], name: str, model: type[M]) -> M:
+    """Check a document that is a mapping already; `name` stands for it in messages. Raises PolicyError with all problems at once."""
+    try:
+        plain = json.loads(json.dumps(data, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        raise PolicyError("not_a_document", f"{name}: only mappings, lists, texts, numbers and booleans are expected inside.") from None
+    return _checked(plain, name, model, None)
+
+
+def _json(text: str, name: str) -> dict[str, Any] | None:
+    """What is JSON is read as JSON: YAML 1.1 takes `1e-05` for a text and refuses keys of more than 1024 characters."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        data = json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+    except RecursionError:
+        raise PolicyError("too_deep", f"{name}: nested too deeply.") from None
+    except ValueError:
+        return None  # YAML in flow style, or wrong: the other parser says where
+    return data if isinstance(data, dict) else None
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("repeated key")
+    return dict(pairs)
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(word)
+
+
+def _yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        data = loader.construct_document(node) if node is not None else None
+        return (loader.construct_document(node) if node is not None else None), node
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -67,13 +104,30 @@ def parse_document(text: str, name: str, model: type[M]) -> M:
         raise PolicyError("not_yaml", f"{where}: {problem}.", hint="Check indentation, colons and quotes on that line.") from None
     except RecursionError:
         raise PolicyError("too_deep", f"{name}: nested too deeply.") from None
+    except ValueError:  # a date or number that YAML's own types refuse, e.g. 2024-02-31
+        raise PolicyError(
+            "not_yaml", f"{name}: a date or number in it does not exist.", hint="Put it in quotes if it is meant as text."
+        ) from None
+
+
+def _places(text: str | None, name: str) -> dict[Location, int]:
+    """Lines of everything in a document; nothing for what has none."""
+    if text is None:
+        return {}
+    try:
+        node = _yaml(text, name)[1]
+    except PolicyError:
+        return {}
+    return dict(_lines(node)) if node is not None else {}
+
+
+def _checked(data: Any, name: str, model: type[M], text: str | None) -> M:
     if not isinstance(data, Mapping):
         raise PolicyError("not_a_mapping", f"{name}: a mapping of keys to values is expected.")
-    lines = dict(_lines(node)) if node is not None else {}
     try:
         return model.model_validate_json(json.dumps(data, default=str)) if model.model_config.get("strict") else model.model_validate(data)
     except ValidationError as error:
-        problems = _problems(error, model, data, lines, name)
+        problems = _problems(error, model, data, _places(text, name), name)
         shown = problems[:_MAX_PROBLEMS] + ([f"… and {len(problems) - _MAX_PROBLEMS} more"] if len(problems) > _MAX_PROBLEMS else [])
         raise PolicyError("invalid_document", "\n  ".join([f"{name}: {len(problems)} problem(s)", *shown])) from None
 

@@ -29,7 +29,7 @@ def canonical(name: str, kind: DataType) -> pl.Expr:
     column = exact_column(name)
     match kind:
         case DataType.TEXT:
-            return column.cast(pl.String).str.normalize("NFC").str.strip_chars()
+            return column.cast(pl.String).map_batches(_composed, return_dtype=pl.String, is_elementwise=True).str.strip_chars()
         case DataType.DATETIME:
             return column.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%dT%H:%M:%S%.6f")
         case DataType.DATE:
@@ -44,14 +44,40 @@ def canonical(name: str, kind: DataType) -> pl.Expr:
             return column.cast(pl.String)
 
 
+def _composed(texts: pl.Series) -> pl.Series:
+    """NFC. Plain ASCII is its own NFC, and normalizing costs more than all else: only the other texts are normalized."""
+    name, texts = texts.name, texts.alias("text")  # polars reads a name like ^a$ as a pattern, even in methods of a series
+    places = (texts.str.len_bytes() != texts.str.len_chars()).arg_true()
+    if len(places) > len(texts) // 2:
+        return texts.str.normalize("NFC").alias(name)
+    if len(places):
+        texts = texts.clone().scatter(places, texts.gather(places).str.normalize("NFC"))
+    return texts.alias(name)
+
+
 def row_text(columns: Sequence[Column]) -> pl.Expr:
     """Injective text of a row over `columns`: each value as `<bytes>:<value>`, null as `~`, joined by `,`."""
-    parts = []
-    for column in columns:
-        value = canonical(column.name, column.type)
-        length = value.str.len_bytes().cast(pl.String)
-        parts.append(pl.when(value.is_null()).then(pl.lit("~")).otherwise(pl.concat_str(length, pl.lit(":"), value)))
-    return pl.concat_str(parts, separator=",") if parts else pl.lit("")
+    values = [canonical(column.name, column.type).alias(f"v{i}") for i, column in enumerate(columns)]
+    return pl.struct(values).map_batches(_joined, return_dtype=pl.String, is_elementwise=True) if values else pl.lit("")
+
+
+def _joined(rows: pl.Series) -> pl.Series:
+    """One flat concatenation of values that are computed once: most of the work on wide rows is here."""
+    frame = rows.alias("rows").struct.unnest()
+    parts: list[pl.Series] = []
+    for value in frame.get_columns():
+        length, comma = value.str.len_bytes(), "," if parts else ""
+        if not (length >= len(_LENGTHS)).any():  # looked up: making texts of numbers costs more than the rest
+            prefix = (_NEXT_LENGTHS if parts else _LENGTHS).gather(length)
+        else:
+            prefix = pl.select(pl.concat_str(pl.lit(comma), length.cast(pl.String), pl.lit(":"))).to_series()
+        parts += [prefix.fill_null(comma + "~"), value.fill_null("")]
+    columns = [part.alias(f"p{i}") for i, part in enumerate(parts)]
+    return pl.DataFrame(columns).select(pl.concat_str(pl.all()).alias(rows.name)).to_series()
+
+
+_LENGTHS = pl.Series([f"{length}:" for length in range(1024)], dtype=pl.String)
+_NEXT_LENGTHS = pl.Series([f",{length}:" for length in range(1024)], dtype=pl.String)
 
 
 def with_row_words(frame: pl.LazyFrame, columns: Sequence[Column], keyring: KeyRing, *, use: str) -> pl.LazyFrame:

@@ -1,7 +1,7 @@
 """Recodings as expressions: the one meaning of every rung of a generalization ladder, shared by search and transform.
 
 Every recoding is elementwise and its label depends on the value alone, so that a frame in any order, batch size or number of
-partitions gets the same labels. Null stays null; NaN is null.
+partitions gets the same labels. Null stays null, except at the top of a ladder, where one label stands for all; NaN is null.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def recode_expression(name: str, kind: DataType, recode: AnyRecode) -> pl.Expr:
     column = exact_column(name)
     if isinstance(recode, AsIs):
         return column.fill_nan(None).alias(name) if kind is DataType.NUMBER else column
-    if kind is DataType.EMPTY:
+    if kind is DataType.EMPTY and not isinstance(recode, Everything):
         return column.cast(pl.String)
     match recode:
         case NumberBand():
@@ -51,8 +51,8 @@ def recode_expression(name: str, kind: DataType, recode: AnyRecode) -> pl.Expr:
         case CategoryMap():
             label = _category(canonical_column(name, kind), recode)
         case Everything():
-            value = column.fill_nan(None) if kind is DataType.NUMBER else column
-            label = pl.when(value.is_not_null()).then(pl.lit("*"))
+            # One label, absence included: at the top of its ladder a column splits no class.
+            label = pl.when(column.is_null()).then(pl.lit("*")).otherwise(pl.lit("*"))
         case _:
             assert_never(recode)
     return label.cast(pl.String).alias(name)

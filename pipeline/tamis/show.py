@@ -111,7 +111,8 @@ def why(column: ColumnProfile, finding: Finding) -> str:
 
 def _evidence(evidence: Evidence) -> str:
     counted = f": {_count(evidence.hits)} of {_count(evidence.of)}" if evidence.hits is not None and evidence.of else ""
-    return f"{evidence.source} {evidence.rule}{counted}"
+    who = evidence.rule if ":" in evidence.rule else f"{evidence.source} {evidence.rule}"
+    return f"{who}{counted}"
 
 
 def _distinct(column: ColumnProfile) -> str:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from tamis.core.actions import ACTIONS, Drop, Generalize, Keep, Pseudonymize, Synthesize
+from tamis.core.actions import ACTIONS, Drop, Generalize, Keep, Prefix, Pseudonymize, Synthesize
 from tamis.core.errors import PlanError, PolicyError
-from tamis.core.plan import Plan, Status
+from tamis.core.plan import ColumnPlan, Plan, Status
 from tamis.core.policy import Policy
 from tamis.core.types import ColumnProfile, DatasetProfile, DataType, Evidence, Finding, Findings, ForeignKey, Role, TableProfile
 from tamis.documents import parse_document
 from tamis.plan import PlanInput, draft_plan, draft_policy_text, explain_plan
 from tamis.plan.check import require_decided
+from tamis.plan.explain import action_in_words
 from tamis.rules import load_rules
 
 COLUMNS = {
@@ -111,6 +112,61 @@ def test_a_pack_decides_only_what_it_protects() -> None:
     decided = [column for _, column in plan.walk() if column.status is Status.DECIDED]
     assert decided
     assert all(column.rule.startswith("pack:") and not isinstance(column.action, Keep) for column in decided)
+
+
+def _of(name: str, kind: DataType, entity: str, text: str) -> ColumnPlan:
+    """How one column of a table 'people' is decided."""
+    column = ColumnProfile(name=name, type=kind, rows=100, nulls=0, distinct=50, distinct_exact=True, length_max=5)
+    profile = DatasetProfile(tables=(TableProfile(name="people", rows=100, columns=(column,), k=5),))
+    role = load_rules(()).entities[entity].role
+    findings = Findings(findings=(Finding(table="people", column=name, entity=entity, role=role, confidence=0.9),))
+    policy = parse_document(f"purpose: p\nkey: env:K\n{text}", "p.yaml", Policy)
+    return draft_plan(PlanInput(policy, load_rules(policy.packs, base=Path()), profile, findings, key_id="k")).table("people").column(name)
+
+
+@pytest.mark.parametrize(
+    ("entity", "kind", "word"),
+    [
+        ("AGE", DataType.TEXT, "top_bottom_code takes integer, number and the column is text"),
+        ("AGE", DataType.BOOLEAN, "top_bottom_code takes integer, number and the column is boolean"),
+        ("EVENT_DATE", DataType.TEXT, "generalize to year takes date, datetime and the column is text"),
+        ("EVENT_DATE", DataType.INTEGER, "generalize to year takes date, datetime and the column is integer"),
+    ],
+)
+def test_what_a_pack_cannot_do_ends_in_a_drop(entity: str, kind: DataType, word: str) -> None:
+    """A pack's action that the column's type does not take is replaced by drop, decided, under the same rule, and the reason says why."""
+    column = _of("x", kind, entity, "packs: [hipaa-safe-harbor]")
+    assert (column.action, column.status) == (Drop(), Status.DECIDED)
+    assert column.rule.startswith("pack:hipaa-safe-harbor/")
+    assert word in column.reason
+    assert "45 CFR" in column.reason
+
+
+def test_what_one_pack_refuses_no_other_pack_does() -> None:
+    """With gdpr before hipaa-safe-harbor a key of persons would become a token, which the second one refuses: it is dropped."""
+    assert _of("id", DataType.TEXT, "PERSON_ID", "packs: [gdpr]").action == Pseudonymize(domain="person")
+    both = _of("id", DataType.TEXT, "PERSON_ID", "packs: [gdpr, hipaa-safe-harbor]")
+    assert both.action == Drop()
+    assert "'hipaa-safe-harbor' refuses pseudonymize" in both.reason
+
+
+@pytest.mark.parametrize("stated", ["", "tables: {people: {columns: {zip: {generalize: {to: prefix}}}}}"])
+def test_safe_harbor_knows_the_small_zip_areas(stated: str) -> None:
+    """The pack's list of areas is in the plan and its words, also for a prefix that the policy states; without the pack there is none."""
+    column = _of("zip", DataType.TEXT, "POSTCODE", f"packs: [hipaa-safe-harbor]\n{stated}")
+    assert isinstance(column.action, Generalize)
+    assert isinstance(column.action.recode, Prefix)
+    assert column.action.recode.length == 3
+    assert {"036", "893"} <= set(column.action.recode.restricted)
+    assert "000 where an area has too few inhabitants (45 CFR 164.514(b)(2)(i)(B))" in action_in_words(column.action)
+    other = _of("zip", DataType.TEXT, "POSTCODE", "tables: {people: {columns: {zip: {generalize: {to: prefix, length: 3}}}}}")
+    assert other.action == Generalize(to="prefix", length=3)
+
+
+def test_a_year_of_something_that_is_no_date_is_refused() -> None:
+    """A policy that asks for it gets a sentence before the first byte is read again."""
+    with pytest.raises(PolicyError, match=r"generalize to year cannot be applied to people\.x: it is text.*takes date, datetime"):
+        _of("x", DataType.TEXT, "EVENT_DATE", "tables: {people: {columns: {x: {generalize: {to: year}}}}}")
 
 
 def test_a_stated_role_replaces_the_detectors() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tamis.core.actions import ACTIONS, Generalize, Keep, TopBottomCode
+from tamis.core.actions import ACTIONS, Drop, Generalize, Keep, TopBottomCode
 from tamis.core.errors import PolicyError, UsageError
 from tamis.core.types import Finding, Role
 from tamis.rules import list_hierarchies, list_packs, load_hierarchy, load_rules, rules_folder
@@ -56,7 +56,8 @@ def test_the_first_pack_that_speaks_wins_and_entity_comes_before_role():
 def test_safe_harbor_says_year_ninety_and_three_digits():
     """45 CFR 164.514(b)(2): dates to the year, ages from 90 in one group, ZIP codes to three digits with the restricted list."""
     rules = load_rules(["hipaa-safe-harbor"])
-    assert rules.pack_action(finding("DATE_OF_BIRTH", Role.QUASI))[0] == Generalize(to="year")
+    assert rules.pack_action(finding("EVENT_DATE", Role.QUASI))[0] == Generalize(to="year")
+    assert rules.pack_action(finding("DATE_OF_BIRTH", Role.QUASI))[0] == Drop()  # its year tells ages over 89
     assert rules.pack_action(finding("AGE", Role.QUASI))[0] == TopBottomCode(upper=90)
     assert rules.pack_action(finding("POSTCODE", Role.QUASI))[0] == Generalize(to="prefix", length=3)
     assert len(rules.fact("restricted_zip3")) == 17

@@ -48,13 +48,13 @@ def labels(values: list[object], kind: DataType, recode: AnyRecode) -> list[obje
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_never_more_labels_than_values(recode: AnyRecode, kind: DataType, data: st.DataObject) -> None:
-    """A recoding never widens the distinct count, depends on the value alone, and gives null exactly for null and NaN."""
+    """A recoding never widens the distinct count, depends on the value alone, and is null exactly for null and NaN (never at the top)."""
     values = data.draw(st.lists(st.none() | VALUES[kind], max_size=30))
     out = labels(values, kind, recode)
     assert len(set(out)) <= len({None if value != value else value for value in values})
     assert labels(values[::-1], kind, recode) == out[::-1]
     for value, label in zip(values, out, strict=True):
-        assert (label is None) == (value is None or value != value)
+        assert (label is None) == ((value is None or value != value) and not isinstance(recode, Everything))
 
 
 @settings(max_examples=200, deadline=None)
@@ -102,6 +102,35 @@ def test_labels_read_as_documented() -> None:
     assert {unit: labels([day], DataType.DATE, DatePart.model_validate({"unit": unit}))[0] for unit in units} == units
     assert labels(["12345", "12", "", " é9z"], DataType.TEXT, Prefix(length=2)) == ["12*", "12", "", "é9*"]
     assert labels(["a", "z", None], DataType.TEXT, CategoryMap(parents=(("a", "A"),), other=None)) == ["A", None, None]
+
+
+RESTRICTED = Prefix(length=3, restricted=("036", "059", "102"))
+
+
+def test_zip_codes_of_small_areas_become_zeros() -> None:
+    """45 CFR 164.514(b)(2)(i)(B): the listed prefixes are shown as 000, whole ZIP codes, ZIP+4 and bare prefixes alike; others as ever."""
+    given = ["03601", "03602-1234", "036", "10001", " 10280 ", "102", "60614-0001", "606", "", None, "K1A 0B1"]
+    shown = ["000", "000", "000", "100*", "000", "000", "606*", "606", "", None, "K1A*"]
+    assert labels(given, DataType.TEXT, RESTRICTED) == shown
+    assert labels(["03601"], DataType.TEXT, Prefix(length=2, restricted=("036",))) == ["00"]
+    assert labels(["03601"], DataType.TEXT, Prefix(length=4, restricted=("036",))) == ["0000"]
+
+
+def test_zip_codes_get_their_leading_zeros_back() -> None:
+    """3601 is 03601: as a number or as four digits of text its first three characters are 036, and never four of the five digits."""
+    assert labels([3601, 2139, 10001, 601, 36011234, 0, None], DataType.INTEGER, RESTRICTED) == [
+        "000", "021*", "100*", "006*", "000", "000*", None,
+    ]  # fmt: skip
+    assert labels([3601.0, 2139.0, float("nan"), float("inf"), None], DataType.NUMBER, RESTRICTED) == ["000", "021*", None, None, None]
+    assert labels([-3601, 10**12], DataType.INTEGER, RESTRICTED) == [None, None]
+    assert labels(["3601", "2139-1234"], DataType.TEXT, RESTRICTED) == ["000", "021*"]
+
+
+@given(codes=st.lists(st.from_regex(r"[0-9]{5}(-[0-9]{4})?", fullmatch=True), min_size=1, max_size=20))
+def test_no_restricted_prefix_is_ever_shown(codes: list[str]) -> None:
+    """Whatever the ZIP codes: the label is 000 where the first three digits are listed, else these digits and a star."""
+    for code, label in zip(codes, labels(list(codes), DataType.TEXT, RESTRICTED), strict=True):
+        assert label == ("000" if code[:3] in RESTRICTED.restricted else code[:3] + "*")
 
 
 def test_leap_day_birthdays() -> None:

@@ -198,6 +198,20 @@ def test_rollback_goes_back_in_the_order_of_publishing(tmp_path: Path) -> None:
     assert content(out) == "one"
 
 
+def test_rollback_takes_the_beginning_of_an_id(tmp_path: Path) -> None:
+    """A beginning that fits one release names it; one that fits several is refused with them; a whole id wins over a longer one."""
+    out = tmp_path / "out"
+    for name in ("ab", "abc", "abd", "x1"):
+        publish(out, name)
+    with ReleaseStore(out) as store:
+        assert store.rollback("x") == store.current() == "x1"
+        assert store.rollback("ab") == "ab"
+        with pytest.raises(UsageError, match="3 releases begin with 'a'"):
+            store.rollback("a")
+        with pytest.raises(UsageError, match="holds no release ''"):
+            store.rollback("")
+
+
 def test_nothing_foreign_is_touched(tmp_path: Path) -> None:
     """Other people's files in OUT, hidden ones included, survive every start and publication."""
     out = tmp_path / "out"

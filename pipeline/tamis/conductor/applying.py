@@ -27,7 +27,7 @@ from tamis.detect import detect_columns, make_span_finder
 from tamis.documents import load_document
 from tamis.encoding import WORDS, exact_column, with_row_words
 from tamis.keys import KeySource, MasterKey
-from tamis.plan.check import require_decided
+from tamis.plan.check import require_decided, require_released
 from tamis.profile import profile_tables
 from tamis.rules import load_rules
 from tamis.transform import apply_table
@@ -102,6 +102,7 @@ def execute(job: Job, out: Path, state: Path) -> Release:
     """Transform, write, verify, gate, publish; what the plan says and nothing else."""
     started = datetime.now(UTC)
     require_decided(job.plan)
+    require_released(job.plan)
     with working_on(job.tables), ReleaseStore(out) as store:
         input_ids = {table.name: _input_id(table, job.keyring) for table in job.tables}
         release_id = digest([job.plan.digest, input_ids, job.keyring.key_id])[:32]
@@ -196,10 +197,17 @@ def _actions_text(plan: TablePlan) -> str:
 
 def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome]) -> Verdict:
     with job.progress.stage("verify"):
-        after = {name: pl.scan_parquet([staging / file.path for file in outcome.files]) for name, outcome in outcomes.items()}
+        after = {name: _written(staging, outcome) for name, outcome in outcomes.items()}
         before = {table.name: table for table in job.tables}
         gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
         return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, progress=job.progress)
+
+
+def _written(staging: Path, outcome: TableOutcome) -> pl.LazyFrame:
+    """What was written of a table; a table of which every column is dropped has no file and no columns."""
+    if not outcome.files:
+        return pl.LazyFrame()
+    return pl.scan_parquet([staging / file.path for file in outcome.files], glob=False, hive_partitioning=False)
 
 
 def _record(
@@ -217,7 +225,7 @@ def _record(
         "host": platform.node(),
         "python": platform.python_version(),
         "passed": not verdict.failed,
-        "notes": [f"{clean_name(table.name)}: {note}" for table in job.tables for note in table.source.notes],
+        "notes": [f"{clean_name(table.name)}: {note}" for table in job.tables for note in table.source.notes] + _other_versions(job.plan),
         "suppressed": {name: outcome.suppressed_rows for name, outcome in outcomes.items()},
         "rows_dropped": {name: outcome.rows_dropped for name, outcome in outcomes.items()},
         "tables": {
@@ -235,17 +243,33 @@ def _record(
     return run.write_text("report.html", html)
 
 
+def _other_versions(plan: Plan) -> list[str]:
+    """Libraries that are not those the plan was made with: worth knowing, no reason to refuse."""
+    now = library_versions()
+    return [
+        f"The plan was made with {name} {was}, applied with {now.get(name, 'none')}."
+        for name, was in sorted(plan.versions.items())
+        if now.get(name) != was
+    ]
+
+
 def _person() -> str:
     with suppress(OSError, KeyError):
         return getpass.getuser()
     return "unknown"
 
 
+_TAKEN = frozenset({"current", "manifest.json", "datasheet.html"})
+"""what else lies in a release folder"""
+
+
 def folder_name(table: str) -> str:
     """A table's folder in the release: its name where that is a plain word, else percent-encoded; long names get a digest."""
     safe = quote(table, safe=" ()+,=@[]{}~")
-    if safe in {"", ".", "..", "current"} or safe.startswith((".", " ")) or safe.endswith((".", " ")):
-        safe = "_" + safe.replace(".", "%2E").strip()
+    if safe.casefold() in _TAKEN or safe.startswith((".", " ", "-")):
+        safe = f"%{ord(safe[0]):02X}{safe[1:]}"
+    if safe.endswith((".", " ")):
+        safe = f"{safe[:-1]}%{ord(safe[-1]):02X}"
     if len(safe) > 120:
         safe = safe[:100] + "-" + hashlib.sha256(table.encode()).hexdigest()[:16]
     return safe

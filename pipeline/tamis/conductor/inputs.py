@@ -14,7 +14,7 @@ from tamis.core.errors import PolicyError, UsageError, clean_name, listed
 from tamis.core.policy import Policy, ReadOptions
 from tamis.core.ports import Progress
 from tamis.core.types import Table
-from tamis.documents import load_document, parse_document, read_text
+from tamis.documents import check_mapping, load_document, read_text
 from tamis.keys import KeySource, MasterKey, load_key
 from tamis.read import discover, read_table
 
@@ -39,7 +39,7 @@ def load_policy(policy: Policy | str | Path | Mapping[str, object]) -> tuple[Pol
     if isinstance(policy, Policy):
         return policy, Path()
     if isinstance(policy, Mapping):
-        return parse_document(json.dumps(policy), "policy", Policy), Path()
+        return check_mapping(policy, "policy", Policy), Path()
     path = Path(policy)
     return load_document(path, Policy), path.parent
 
@@ -52,6 +52,13 @@ def load_tables(
     Raises DataError for what cannot be read and UsageError when there is nothing to read.
     """
     found = _named(data, sources)
+    nameless = [str(name) for name in found if not isinstance(name, str) or not name or "." in name]  # type: ignore[redundant-expr]
+    if nameless:
+        raise UsageError(
+            "bad_table_name",
+            f"A table cannot be called {listed(nameless)}.",
+            hint="A table has a name without a dot: paths are written table.column.",
+        )
     if not found:
         raise UsageError("no_data", "There is no data to work on.", hint="Name files, globs or folders, or give each table a 'source:'.")
     tables = []
@@ -65,17 +72,31 @@ def _named(data: Data, sources: Mapping[str, Sequence[Path]]) -> Mapping[str, Se
     if data is None:
         return sources
     if isinstance(data, Mapping):
-        return {name: _files(value) if isinstance(value, str | Path) else value for name, value in data.items()}
+        return {name: _one(name, value) for name, value in data.items()}
     if isinstance(data, str | Path):
         return discover([data])
-    if isinstance(data, Sequence):
+    if isinstance(data, Sequence) and all(isinstance(item, str | Path) for item in data):
         return discover(list(data))
-    return {"table": data}  # one frame without a name
+    if isinstance(data, pl.LazyFrame | pl.DataFrame):
+        return {"table": data}  # one frame without a name
+    raise UsageError(
+        "not_data",
+        f"The data is of type {type(data).__name__}, from which no table can be read.",
+        hint="Give paths, a polars frame, or a mapping of table names to paths or frames.",
+    )
 
 
-def _files(path: str | Path) -> tuple[Path, ...]:
-    """All files behind one path of a caller's mapping, as one table."""
-    return tuple(file for files in discover([path]).values() for file in files)
+def _one(name: str, value: object) -> tuple[Path, ...] | Frame:
+    """A frame, or all files behind one path, as one table."""
+    if isinstance(value, pl.LazyFrame | pl.DataFrame):
+        return value
+    if isinstance(value, str | Path):
+        return tuple(file for files in discover([value]).values() for file in files)
+    raise UsageError(
+        "not_data",
+        f"Table '{clean_name(str(name))}' is given as {type(value).__name__}, from which no table can be read.",
+        hint="Give a path or a polars frame (polars.from_pandas, polars.from_arrow).",
+    )
 
 
 def policy_sources(policy: Policy, base: Path) -> dict[str, tuple[Path, ...]]:

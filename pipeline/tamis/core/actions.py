@@ -14,9 +14,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from tamis.core.types import DataType, Frozen
 
@@ -93,7 +93,7 @@ class CategoryMap(Frozen):
 
 
 class Everything(Frozen):
-    """The top of every ladder: the one label '*'."""
+    """The top of every ladder: the one label '*', for missing values too."""
 
     kind: Literal["everything"] = "everything"
 
@@ -111,6 +111,7 @@ TEMPORAL = frozenset({DataType.DATE, DataType.DATETIME})
 class Action(Frozen):
     """Base: what every action declares of itself."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
     scope: ClassVar[Scope] = Scope.ROW
     accepts: ClassVar[frozenset[DataType]] = ANY_TYPE
     output: ClassVar[DataType | None] = None
@@ -181,6 +182,12 @@ class TopBottomCode(Action):
     share: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     """share of rows in each tail that is coded; default: the k extremes of each side"""
     resolved: bool = False
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            raise ValueError("'lower' must not be above 'upper'")
+        return self
 
 
 class Pseudonymize(Action):
@@ -308,6 +315,6 @@ def is_resolved(action: Action) -> bool:
 
 def output_type(action: Action, given: DataType) -> DataType:
     """Logical type of the released column."""
-    if isinstance(action, Generalize) and isinstance(action.recode, AsIs):
-        return given
-    return type(action).output or given
+    as_it_is = isinstance(action, Generalize) and isinstance(action.recode, AsIs)
+    found = given if as_it_is else type(action).output or given
+    return DataType.TEXT if found is DataType.EMPTY else found  # files know no type without values

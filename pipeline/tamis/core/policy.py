@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, cast, get_args
 
-from pydantic import Field, create_model, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 
 from tamis.core.actions import ACTIONS, AnyAction, Generalize
 from tamis.core.types import Frozen, Role
@@ -30,6 +30,7 @@ class Privacy(Frozen):
 class Gate(Frozen):
     """A figure the release must reach. `measure` is `family.name`, optionally `@table` or `@table.column`."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
     measure: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_0-9]+(@.+)?$")]
     min: float | None = None
     max: float | None = None

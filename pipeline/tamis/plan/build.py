@@ -11,7 +11,7 @@ from tamis.core.plan import Classes, ColumnPlan, Plan, Reference, Status, TableP
 from tamis.core.policy import Policy, split_path
 from tamis.core.proxy import ProxyModel
 from tamis.core.types import DatasetProfile, DataType, Finding, Findings, Role, TableProfile
-from tamis.plan.check import check_policy
+from tamis.plan.check import action_label, check_policy, types_taken
 from tamis.plan.propose import Proposal, key_domains, propose_column
 from tamis.rules import Rules
 
@@ -39,7 +39,7 @@ def draft_plan(given: PlanInput) -> Plan:
     """
     policy, rules = given.policy, given.rules
     findings = _with_stated_roles(given.findings, policy)
-    check_policy(policy, given.profile, rules, given.measures)
+    check_policy(policy, given.profile, rules, given.measures, given.key_id)
     domains = key_domains(given.profile, policy.references)
     tables = tuple(_draft_table(table, given, findings, domains) for table in given.profile.tables)
     return Plan(
@@ -138,9 +138,8 @@ def _decide(given: PlanInput, finding: Finding, kind: DataType, proposal: Propos
 
 def _obstacle(action: AnyAction, kind: DataType, rules: Rules) -> str | None:
     """Why the action of a pack cannot be carried out on this column; a pack protects, so that what cannot be done ends in a drop."""
-    word = f"{action.action} to {action.to}" if isinstance(action, Generalize) and action.to != "auto" else action.action
     if kind not in accepted_types(action):
-        return f"{word} takes {', '.join(sorted(accepted_types(action) - {DataType.EMPTY}))} and the column is {kind.value}"
+        return f"{action_label(action)} takes {types_taken(action)} and the column is {kind.value}"
     forbidden = rules.forbidden(action.action)
     return f"the pack '{forbidden[0]}' refuses {action.action}" if forbidden else None
 
@@ -170,6 +169,10 @@ def _warnings(columns: list[ColumnPlan], findings: Findings, table: TableProfile
         elif isinstance(column.action, Keep) and finding.stray:
             found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
             out.append(f"'{column.name}' is kept and holds personal data in some cells ({found})")
+        if isinstance(column.action, Pseudonymize) and column.action.link == "stable":
+            out.append(
+                f"'{column.name}' has stable pseudonyms: this release can be joined with others, and k is not checked across releases"
+            )
         if isinstance(column.action, Redact):
             out.append(f"'{column.name}' is free text: without a model only what has a recognizable form is redacted; names stay")
     return tuple(out)

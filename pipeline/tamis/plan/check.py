@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tamis.core.actions import AnyAction, Pseudonymize, ShiftDates, accepted_types
+from tamis.core.actions import AnyAction, Generalize, Pseudonymize, ShiftDates, accepted_types
 from tamis.core.errors import PlanError, PolicyError, clean_name, did_you_mean
 from tamis.core.plan import Plan, Status
 from tamis.core.policy import Policy, split_path
-from tamis.core.types import DatasetProfile
+from tamis.core.types import DatasetProfile, DataType
 from tamis.rules import Rules
 
 
-def check_policy(policy: Policy, profile: DatasetProfile, rules: Rules, measures: tuple[str, ...]) -> None:
-    """Raise PolicyError naming everything in the policy that cannot apply to these tables."""
+def check_policy(policy: Policy, profile: DatasetProfile, rules: Rules, measures: tuple[str, ...], key_id: str | None) -> None:
+    """Raise PolicyError naming everything in the policy that cannot apply to these tables; `key_id` is that of the key at hand."""
     problems = [
         *_names(policy, profile),
-        *_actions(policy, profile, rules),
+        *_actions(policy, profile, rules, policy.key or key_id),
         *_domains(policy, profile),
         *_units_and_references(policy, profile),
         *(f"unknown measure '{clean_name(gate.measure)}' in gates. {did_you_mean(_family(gate.measure), measures)}"
@@ -26,6 +26,16 @@ def check_policy(policy: Policy, profile: DatasetProfile, rules: Rules, measures
         raise PolicyError(
             "policy_does_not_fit", "\n  ".join([f"the policy does not fit these tables: {len(problems)} problem(s)", *problems])
         )
+
+
+def action_label(action: AnyAction) -> str:
+    """The action's name, with the form that a generalization is asked for."""
+    return f"{action.action} to {action.to}" if isinstance(action, Generalize) and action.to != "auto" else action.action
+
+
+def types_taken(action: AnyAction) -> str:
+    """Logical types of values the action can be applied to, for a sentence."""
+    return ", ".join(sorted(accepted_types(action) - {DataType.EMPTY}))
 
 
 def _family(measure: str) -> str:
@@ -69,19 +79,19 @@ def _stated(policy: Policy, profile: DatasetProfile) -> Iterator[tuple[str, str,
                 yield table.name, column.name, stated.action
 
 
-def _actions(policy: Policy, profile: DatasetProfile, rules: Rules) -> Iterator[str]:
+def _actions(policy: Policy, profile: DatasetProfile, rules: Rules, key: str | None) -> Iterator[str]:
     for table, column, action in _stated(policy, profile):
         where = f"{clean_name(table)}.{clean_name(column)}"
         kind = profile.table(table).column(column).type
         if kind not in accepted_types(action):
-            good = ", ".join(sorted(accepted_types(action)))
-            yield f"{action.action} cannot be applied to {where}: it is {kind.value}, {action.action} takes {good}"
+            word = action_label(action)
+            yield f"{word} cannot be applied to {where}: it is {kind.value}, {word} takes {types_taken(action)}"
         if (forbidden := rules.forbidden(action.action)) is not None:
             pack, reason = forbidden
             yield f"{action.action} of {where} is refused by the pack '{pack}': {reason}"
         if isinstance(action, ShiftDates) and action.subject not in _columns(profile)[table]:
             yield f"shift_dates of {where} names no column as its subject: '{clean_name(action.subject)}'"
-        if type(action).keyed and policy.key is None:
+        if type(action).keyed and key is None:
             yield f"{action.action} of {where} needs a key and the policy names none. Add: key: env:TAMIS_KEY"
 
 
@@ -147,4 +157,14 @@ def require_decided(plan: Plan) -> None:
             hint="Decide about each in the policy (tamis plan --explain shows the proposals), "
             "set unknown_columns: drop, or accept all of a draft with: tamis init --accept.",
             columns=undecided + proposed,
+        )
+
+
+def require_released(plan: Plan) -> None:
+    """Raise PlanError when no column of any table leaves: there would be nothing to publish."""
+    if not any(column.released for _, column in plan.walk()):
+        raise PlanError(
+            "nothing_released",
+            "Every column of every table is dropped: there is nothing to release.",
+            hint="Decide what the purpose needs (keep, generalize, synthesize, …); tamis plan --explain shows why each column is dropped.",
         )

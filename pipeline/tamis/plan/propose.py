@@ -146,12 +146,16 @@ def draft_policy_text(
     accept: bool,
     unit: str | None = None,
     key: str = "env:TAMIS_KEY",
+    objections: Mapping[tuple[str, str], str] | None = None,
 ) -> str:
     """A commented policy (YAML) with a proposal for every column.
 
+    `objections` are columns, by (table, column), that a trial of the draft found must go, with the reason.
     Without `accept` every entry carries `proposed: true`: a person decides by removing that line.
     """
     domains = key_domains(profile, {})
+    refused = {place: Proposal(Drop(), reason, "proposal:tried") for place, reason in (objections or {}).items()}
+    references = [f for f in profile.foreign_keys if not {(f.table, f.column), (f.parent_table, f.parent_column)} & refused.keys()]
     unit = unit or person_unit(profile, findings)
     lines = [
         "# A tamis policy, drafted from the data. Every column stands here with a proposal and the evidence behind it.",
@@ -166,9 +170,9 @@ def draft_policy_text(
         "unknown_columns: stop           # a new column in tonight's file stops the run; or: drop",
         "privacy: " + _inline({"model": "k-anonymity", "k": 5, "max_suppressed": 0.05, **({"unit": unit} if unit else {})}),
     ]  # fmt: skip
-    if profile.foreign_keys:
+    if references:
         lines.append("references:                     # foreign keys found in the data, child: parent")
-        lines += [f"  {_key(f'{f.table}.{f.column}', 2)}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in profile.foreign_keys]
+        lines += [f"  {_key(f'{f.table}.{f.column}', 2)}: {_inline(f'{f.parent_table}.{f.parent_column}')}" for f in references]
     lines.append("tables:")
     for table in profile.tables:
         lines.append(f"  {_key(table.name, 2)}:")
@@ -178,7 +182,7 @@ def draft_policy_text(
         lines.append("    columns:")
         for column, proposal in propose_table(table.name, profile, findings, domains).items():
             finding = findings.of(table.name, column)
-            entry = _entry(proposal, accept=accept)
+            entry = _entry(refused.get((table.name, column), proposal), accept=accept)
             lines.append(f"      {_key(column, 6)}: {_inline(entry)}  # {finding.role.value}, {finding.confidence:.2f}")
     return "\n".join(lines) + "\n"
 

@@ -25,9 +25,9 @@ class Limits:
     """tables up to this size are read once and kept"""
     cached_bytes: int = 256_000_000
     """... as long as they are no bigger than this"""
-    shape_rows: int = 2_000_000
+    shape_rows: int = 500_000
     """shapes of uncounted text columns with more rows are estimated from a keyless stable sample"""
-    shape_sample: int = 1_000_000
+    shape_sample: int = 250_000
     """rows of that sample, roughly"""
     shapes: int = 8
     """shape classes reported"""

@@ -33,21 +33,38 @@ def read_table(
     """
     chosen = options or ReadOptions()
     with reading(name):
-        if isinstance(source, pl.LazyFrame | pl.DataFrame):
-            return read_frame(name, source)
-        if not source:
-            raise UsageError("no_files", f"Table '{clean_name(name)}' has no files.", hint="Name a file, a folder or a glob.")
-        formats = {check_content(path).format for path in source}
-        if len(formats) > 1:
-            raise DataError(
-                "mixed_formats",
-                f"Table '{clean_name(name)}' has files of different formats: {', '.join(sorted(formats))}.",
-                hint="Use one format per table.",
-            )
-        match formats.pop():
-            case Format.DELIMITED:
-                return read_delimited(name, source, chosen, spool)
-            case Format.NDJSON:
-                return read_ndjson(name, source, chosen, spool)
-            case kind:
-                return read_typed(name, source, kind, spool)
+        table = _read(name, source, chosen, spool)
+    nameless = [str(place) for place, column in enumerate(table.names, 1) if not column]
+    if nameless:
+        raise DataError(
+            "unnamed_columns",
+            f"Column {nameless[0]} of table '{clean_name(name)}' has no name.",
+            hint="Name every column at its source.",
+            positions=nameless,
+        )
+    if any("\0" in column for column in table.names):  # Arrow's C interface ends names there
+        raise DataError(
+            "bad_column_name", f"A column name of table '{clean_name(name)}' holds a NUL character.", hint="Rename it at its source."
+        )
+    return table
+
+
+def _read(name: str, source: Sequence[Path] | pl.LazyFrame | pl.DataFrame, chosen: ReadOptions, spool: Path | None) -> Table:
+    if isinstance(source, pl.LazyFrame | pl.DataFrame):
+        return read_frame(name, source)
+    if not source:
+        raise UsageError("no_files", f"Table '{clean_name(name)}' has no files.", hint="Name a file, a folder or a glob.")
+    formats = {check_content(path).format for path in source}
+    if len(formats) > 1:
+        raise DataError(
+            "mixed_formats",
+            f"Table '{clean_name(name)}' has files of different formats: {', '.join(sorted(formats))}.",
+            hint="Use one format per table.",
+        )
+    match formats.pop():
+        case Format.DELIMITED:
+            return read_delimited(name, source, chosen, spool)
+        case Format.NDJSON:
+            return read_ndjson(name, source, chosen, spool)
+        case kind:
+            return read_typed(name, source, kind, spool)

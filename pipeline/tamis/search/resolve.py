@@ -130,18 +130,28 @@ def _clip_bounds(table: Table, name: str, action: TopBottomCode, k: int) -> tupl
 
     A column with fewer than 2k values has no safe bound: its mean is both bounds.
     """
-    values = pl.col("v").fill_nan(None).drop_nulls()
-    frame = table.frame.select(exact_column(name).cast(pl.Float64).alias("v"))
+    number = exact_column(name).cast(pl.Float64)
+    frame = table.frame.select(pl.when(number.is_finite()).then(number).alias("v"))  # infinities are clipped; they bound nothing
+    values = pl.col("v").drop_nulls()
     present = int(frame.select(values.count()).collect(engine="streaming").item())
     tail = max(k, int((action.share or 0.0) * present))
     if present < 2 * k:
         middle = frame.select(values.mean()).collect(engine="streaming").item()
         bound = None if middle is None else _six(float(middle))
-        return (action.lower if action.lower is not None else bound, action.upper if action.upper is not None else bound)
+        return _in_order(action, bound, bound)
     low, high = frame.select(values.bottom_k(tail).sort().mean().alias("l"), values.top_k(tail).sort().mean().alias("h")).collect().row(0)
-    lower = action.lower if action.lower is not None else _six(float(low))
-    upper = action.upper if action.upper is not None else _six(float(high))
-    return lower, upper
+    return _in_order(action, _six(float(low)), _six(float(high)))
+
+
+def _in_order(action: TopBottomCode, low: float | None, high: float | None) -> tuple[float | None, float | None]:
+    """Stated bounds win; one that was found never lies beyond a stated one."""
+    if action.lower is not None and action.upper is not None:
+        return action.lower, action.upper
+    if action.lower is not None:
+        return action.lower, None if high is None else max(action.lower, high)
+    if action.upper is not None:
+        return None if low is None else min(action.upper, low), action.upper
+    return low, high
 
 
 def _six(value: float) -> float:

@@ -163,7 +163,8 @@ def _ranked(frame: pl.LazyFrame, k: int, *, labelled: bool, text_before: tuple[s
         distinct = int(frame.select(pl.col("c0").approx_n_unique()).collect(engine="streaming").item())
     if distinct > _MANY_VALUES:
         return ()
-    values = frame.select(v=pl.col("c0").cast(pl.String)).group_by("v").agg(n=pl.len().cast(pl.Int64)).collect(engine="streaming")
+    text = pl.col("c0").to_physical() if isinstance(frame.collect_schema()["c0"], pl.Duration) else pl.col("c0")
+    values = frame.select(v=text.cast(pl.String)).group_by("v").agg(n=pl.len().cast(pl.Int64)).collect(engine="streaming")
     total, nulls = int(values["n"].sum()), int(values.filter(pl.col("v").is_null())["n"].sum())
     if not total:
         return ()

@@ -3,9 +3,12 @@
 Nothing of it escapes: an ephemeral context per suite, analytics off before the import, no progress bars, no Data Docs, no log lines,
 `BOOLEAN_ONLY` results; of a result only success and the expectation's type and columns are read; of an exception nothing.
 
-How an expectation runs: on Arrow-backed frames of only the columns it names, part by part when it judges rows one by one; what needs
-the whole column at once (means, quantiles, `mostly`) on that column alone; row counts and uniqueness are measured by polars and judged
-on the metrics. Types are judged on a small frame with numpy types, where Great Expectations knows them.
+How an expectation runs: on Arrow-backed frames of only the columns it names. One that judges the values of a column one by one is
+given each distinct value once (and for nulls whether there are any): the verdict is the same. Where the distinct values are many,
+all rows come part by part; of values that polars has found to match a plain pattern (anchored, of literals, classes and counts, in
+which all engines agree) a thousand. What needs the whole column at once (means, quantiles, `mostly`) gets that column; row counts
+and uniqueness are measured by polars and judged on the metrics. Types are judged on a small frame with numpy types, where Great
+Expectations knows them.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -151,6 +155,8 @@ def _holds(expectation: Expectation, frame: pl.LazyFrame, judge: Runner) -> bool
     if kind in _TYPED:
         return _typed(expectation, frame, columns, judge)
     if kind in _ROW_BY_ROW and not partly:
+        if not conditional and columns == [kwargs.get("column")]:
+            chosen = _worth_judging(chosen, kind, kwargs)
         return all(_either(expectation, part, judge) for part in _parts(chosen))
     return _either(expectation, chosen.collect(engine="streaming"), judge)
 
@@ -171,6 +177,26 @@ def _typed(expectation: Expectation, frame: pl.LazyFrame, columns: Sequence[str]
     if any(head.width and not head.height for head in heads):
         return True  # a column of nulls has no value of a wrong type
     return all(judge(expectation, head.to_pandas()) for head in heads)
+
+
+def _worth_judging(frame: pl.LazyFrame, kind: str, kwargs: Mapping[str, Any]) -> pl.LazyFrame:
+    """Rows of a frame of one column that decide an expectation about its single values as all rows would."""
+    value = pl.nth(0)
+    if kind in ("expect_column_values_to_not_be_null", "expect_column_values_to_be_null"):
+        return pl.concat([frame.filter(value.is_null()).head(1), frame.filter(value.is_not_null()).head(1)])
+    pattern = kwargs.get("regex")
+    text = frame.collect_schema().dtypes()[0] == pl.String
+    if kind == "expect_column_values_to_match_regex" and text and isinstance(pattern, str) and _PLAIN_PATTERN.fullmatch(pattern):
+        fits = value.str.contains(pattern)
+        return pl.concat([frame.filter(fits).head(_TYPE_ROWS), frame.filter(~fits)])
+    try:
+        few = frame.select(value.approx_n_unique()).collect(engine="streaming").item() <= BATCH_ROWS
+    except pl.exceptions.PolarsError:
+        return frame  # of a type whose values cannot be counted
+    return frame.unique().collect(engine="streaming").lazy() if few else frame
+
+
+_PLAIN_PATTERN = re.compile(r"\^(?!.*\(\?)(?:[A-Za-z0-9]|-|\[[A-Za-z0-9-]+\]|\{[0-9]+(?:,[0-9]*)?\}|[+?|()])*\$")
 
 
 def _parts(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
@@ -207,11 +233,31 @@ def _height(frame: pl.LazyFrame) -> int:
 
 
 def duplicates(frame: pl.LazyFrame, names: Sequence[str]) -> int:
-    """Rows whose values in `names` another row has too (rows of nulls only do not count)."""
+    """Rows whose values in `names` another row has too (rows of nulls only do not count).
+
+    Rows are compared by 64-bit hashes first: what differs there differs. Exact, since the others are then compared by value.
+    """
     values = picked(frame, names)
     present = values.filter(pl.any_horizontal(pl.all().is_not_null()))
+    odd = (pl.Float32, pl.Float64, pl.Binary, pl.Duration)  # two zeros, or no text
+    if not any(dtype.is_nested() or dtype in odd for dtype in present.collect_schema().dtypes()):
+        hashed = pl.lit(0, dtype=pl.UInt64)
+        for index in range(len(names)):
+            one = pl.col(f"c{index}").cast(pl.String).nchash.xxhash64().fill_null(0)  # type: ignore[attr-defined]
+            hashed = _rotated(hashed) ^ one
+        keys = present.select(hashed.alias("h")).collect(engine="streaming").to_series().sort()
+        repeated = keys.filter(keys == keys.shift(1)).unique()
+        if not len(repeated):
+            return 0
+        if len(repeated) <= BATCH_ROWS:
+            present = present.filter(hashed.is_in(repeated.implode()))
     groups = present.group_by(pl.all()).agg(n=pl.len()).select(pl.col("n").filter(pl.col("n") > 1).sum())
     return int(groups.collect(engine="streaming").item() or 0)
+
+
+def _rotated(words: pl.Expr) -> pl.Expr:
+    """Words rotated by 13 bits, so that the order of columns counts."""
+    return words // 2**51 + (words % 2**51) * 2**13
 
 
 def _label(expectation: Expectation) -> str:

@@ -6,6 +6,7 @@ array operations. Hashes live in memory only and are compared within one process
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ Hashes = NDArray[np.uint64]
 MAX_WORDS = 4
 BATCH_ROWS = 250_000
 MIN_DIGITS = 7
+BITS = 20.0
+"""what a text must carry to be told from chance"""
 NUMBER = r"[0-9](?:[ ./()\-\u{2010}-\u{2015}\u{a0}]{0,3}[0-9]){6,}"
 """seven digits or more, with or without separators"""
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64)
@@ -64,6 +67,41 @@ def counts(texts: pl.Series) -> Counts:
 _EMPTY = np.zeros(1, dtype=np.int64)
 
 
+def bits(texts: pl.Series) -> NDArray[np.float64]:
+    """Estimated information of normalized texts: log2(10) per digit, 3 per letter, 7 per wide one; see `leak`."""
+    return np.where(_one_character(texts), 0.0, _plain_bits(texts))
+
+
+def _plain_bits(texts: pl.Series) -> NDArray[np.float64]:
+    found = counts(texts)
+    plain: NDArray[np.float64] = found.digits * math.log2(10) + (found.letters - found.wide) * 3.0 + found.wide * 7.0
+    return plain
+
+
+def _one_character(texts: pl.Series) -> NDArray[np.bool_]:
+    """Texts of one repeated character."""
+    same: NDArray[np.bool_] = texts.str.strip_chars(texts.str.head(1)).str.len_bytes().to_numpy() == 0
+    return same
+
+
+def is_distinctive(texts: pl.Series) -> pl.Series:
+    """Whether raw texts carry at least `BITS`; null for null.
+
+    Seven ASCII letters or digits are enough unless they are all the same: only the other texts are normalized and counted.
+    """
+    texts = texts.alias("v")
+    sure = texts.str.contains(_SEVEN) & ~texts.str.contains_any(_SEVEN_EQUAL, ascii_case_insensitive=True)
+    places = (~sure).arg_true()
+    if not len(places):
+        return sure
+    normal = pl.DataFrame({"v": texts.gather(places)}).select(words(pl.col("v"))).to_series()
+    return sure.scatter(places, pl.Series(bits(normal) >= BITS))
+
+
+_SEVEN = r"(?:[0-9A-Za-z][^0-9A-Za-z]*){7}"
+_SEVEN_EQUAL = [character * 7 for character in "0123456789abcdefghijklmnopqrstuvwxyz"]
+
+
 @dataclass(frozen=True, slots=True)
 class Runs:
     """Runs of `size` words that start at word number `place` (0 = first) of text number `row`; `of` words in that text."""
@@ -73,6 +111,10 @@ class Runs:
     row: NDArray[np.int64]
     place: NDArray[np.int64]
     of: NDArray[np.int64]
+    start: NDArray[np.int64]
+    """number of the first word among all words of the batch"""
+    left: NDArray[np.int64]
+    """for each run of one word less: words from its start to the end of its text"""
 
 
 def runs(texts: pl.Series) -> Iterator[Runs]:
@@ -86,13 +128,14 @@ def runs(texts: pl.Series) -> Iterator[Runs]:
     left = np.repeat(lengths, lengths) - place
     folded, start = first, np.arange(len(row))
     for size in range(1, MAX_WORDS + 1):
+        rest = left[start]
         if size > 1:
-            inside = left[start] >= size
+            inside = rest >= size
             folded, start = folded[inside], start[inside]
             folded = _mixed(folded * _FACTORS[0] + first[start + size - 1])
         if not len(start):
             return
-        yield Runs(size, folded, row[start], place[start], lengths[row[start]])
+        yield Runs(size, folded, row[start], place[start], lengths[row[start]], start, rest)
 
 
 def xxhash(texts: pl.Series) -> Hashes:
@@ -115,13 +158,56 @@ def _mixed(values: Hashes) -> Hashes:
     return mixed
 
 
-def cell_hashes(cells: pl.Series) -> Hashes:
-    """Sorted hashes of every form in which cells may hold an original: whole, runs of words, numbers."""
+@dataclass(frozen=True, slots=True)
+class CellForms:
+    """Every distinctive form in which cells may hold an original."""
+
+    hashes: Hashes
+    """sorted, distinct: whole cells, runs of words, numbers"""
+    keywords: pl.Series
+    """of each form that is no number its most telling word: a text that lacks all of them has none of those forms"""
+    numbers: int
+    """cells that hold a number of seven digits or more"""
+
+
+def cell_forms(cells: pl.Series) -> CellForms:
+    """The forms of a batch of cells. Forms below `BITS` are left out: every original that is looked for carries more."""
     frame = pl.DataFrame({"c": cells}).drop_nulls().unique()
     texts = frame.select(words(pl.col("c"))).to_series()
-    found = [run.hashes for run in runs(texts)]
-    found.append(whole(texts.filter(texts.str.count_matches(" ", literal=True) >= MAX_WORDS)))
-    numbers = frame.filter(pl.col("c").str.contains(NUMBER)).select(pl.col("c").str.extract_all(NUMBER).explode()).to_series().drop_nulls()
-    digits = numbers.str.replace_all(r"[^0-9]", "")
+    texts = texts.filter(pl.Series(_plain_bits(texts) >= BITS, dtype=pl.Boolean))
+    found, keywords = _distinctive_runs(texts)
+    holds = frame.filter(pl.col("c").str.contains(NUMBER))
+    digits = holds.select(pl.col("c").str.extract_all(NUMBER).explode().str.replace_all(r"[^0-9]", "")).to_series().drop_nulls()
     found += [xxhash(digits), xxhash(digits.filter(digits.str.len_bytes() > 10).str.tail(10))]
-    return np.sort(np.concatenate(found))  # np.unique is ten times slower and the caller needs no distinct values
+    return CellForms(distinct(np.concatenate(found)), keywords, holds.height)
+
+
+def _distinctive_runs(texts: pl.Series) -> tuple[list[Hashes], pl.Series]:
+    """Hashes of the runs and of the long texts as a whole, and the most telling word of each."""
+    long = texts.filter(texts.str.count_matches(" ", literal=True) >= MAX_WORDS)
+    flat = texts.str.split(" ").explode() if len(texts) else pl.Series([], dtype=pl.String)
+    told = _plain_bits(flat)
+    lone = np.where(_one_character(flat), 0.0, told)
+    total, best = told, np.arange(len(flat))
+    hashes, telling = [whole(long)], np.zeros(len(flat), dtype=np.bool_)
+    for run in runs(texts):
+        if run.size > 1:
+            inside = run.left >= run.size
+            total, best = total[inside], best[inside]
+            last = run.start + run.size - 1
+            total = total + told[last]
+            best = np.where(told[last] > told[best], last, best)
+        enough = (lone if run.size == 1 else total) >= BITS
+        hashes.append(run.hashes[enough])
+        telling[best[enough]] = True
+    # A long text as a whole: any of its words will do, so the longest runs' ones and its first.
+    firsts = long.str.extract("^([^ ]+)")
+    return hashes, pl.concat([flat.filter(pl.Series(telling, dtype=pl.Boolean)), firsts]).unique()
+
+
+def distinct(hashes: Hashes) -> Hashes:
+    """Sorted and distinct (np.unique is ten times slower)."""
+    ordered = np.sort(hashes)
+    keep = np.ones(len(ordered), dtype=np.bool_)
+    keep[1:] = ordered[1:] != ordered[:-1]
+    return ordered[keep]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from tamis.core.actions import ACTIONS
+from tamis.core.actions import ACTIONS, Redact
 from tamis.core.plan import ColumnPlan, Plan, TablePlan
 from tamis.core.record import Manifest
 from tamis.core.types import Role
@@ -33,12 +33,16 @@ class Shape:
 def quasi_identifiers(table: TablePlan) -> tuple[str, ...]:
     """Released quasi-identifiers: the ones the plan's classes are made of, else every released column of that role.
 
-    Proxies and pseudonyms are left out of the second: nobody knows a target's value in them.
+    Proxies, pseudonyms and redacted texts are left out of the second, as planning does: nobody knows a target's value in them.
     """
     if table.classes is not None:
         released = {column.name for column in table.released}
         return tuple(name for name in table.classes.quasi_identifiers if name in released)
-    return tuple(column.name for column in table.released if column.role is Role.QUASI and not _proxied(column))
+    return tuple(
+        column.name
+        for column in table.released
+        if column.role is Role.QUASI and not _proxied(column) and not isinstance(column.action, Redact)
+    )
 
 
 def sensitive_columns(table: TablePlan) -> tuple[str, ...]:

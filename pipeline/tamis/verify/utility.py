@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import polars_hash  # noqa: F401  # registers the `nchash` namespace
 from numpy.typing import NDArray
 
@@ -33,6 +34,8 @@ SAMPLE = 50_000
 """rows of the samples that pairs are compared on"""
 _MAX_PAIR_COLUMNS = 30
 _MAX_CATEGORIES = 1_000
+_ROW_HASH = "__tamis_row_hash"
+_AT_ONCE = 1_000_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -51,9 +54,13 @@ def comparable(column: ColumnPlan) -> bool:
 
 
 def comparable_frames(table: Table, after: pl.LazyFrame, plan: TablePlan) -> tuple[tuple[Scored, ...], pl.LazyFrame, pl.LazyFrame]:
-    """The columns that can be compared, and both sides in one space: generalized input is recoded, ordered values are numbers."""
+    """The columns that can be compared, and both sides in one space: generalized input is recoded, ordered values are numbers.
+
+    The first side also has `h`, a hash of the values before recoding: see `sample_rows`.
+    """
     scored: list[Scored] = []
     left, right = [], []
+    original: list[pl.Expr] = []
     schema_before, schema_after = table.frame.collect_schema(), after.collect_schema()
     for column in plan.columns:
         name = column.name
@@ -66,8 +73,19 @@ def comparable_frames(table: Table, after: pl.LazyFrame, plan: TablePlan) -> tup
         alias = f"c{len(scored)}"
         left.append(_in_space(source, type_before, ordered=ordered).alias(alias))
         right.append(_in_space(exact_column(name), schema_after[name], ordered=ordered).alias(alias))
+        original.append(exact_column(name).to_physical() if schema_before[name].is_temporal() else exact_column(name))
         scored.append(Scored(name, ordered, len(scored)))
-    return tuple(scored), table.frame.select(left), after.select(right)
+    given = table.frame
+    if original:  # below the recoding, so that a filter on it comes before the recoding
+        given = given.with_columns(_row_hash(original).alias(_ROW_HASH))
+        left.append(pl.col(_ROW_HASH).alias("h"))
+    return tuple(scored), given.select(left), after.select(right)
+
+
+def _row_hash(columns: Sequence[pl.Expr]) -> pl.Expr:
+    fields = [column.cast(pl.String).fill_null("\u0000") for column in columns]
+    hashed: pl.Expr = pl.concat_str(fields, separator="\u0001").nchash.xxhash64()  # type: ignore[attr-defined]
+    return hashed
 
 
 def _in_space(column: pl.Expr, dtype: pl.DataType, *, ordered: bool) -> pl.Expr:
@@ -99,18 +117,31 @@ def column_shapes(name: str, scored: Sequence[Scored], before: pl.LazyFrame, aft
 
 def ordered_shape(before: pl.LazyFrame, after: pl.LazyFrame) -> tuple[float | None, float, int]:
     """(1 - KS, change of the null rate, rows after) of two frames with one number column `v`; None when the input has no value."""
-    counts = _counts(before, after)
-    totals = counts.select(pl.col("b").sum(), pl.col("a").sum(), _null("b"), _null("a")).collect(engine="streaming")
-    rows_b, rows_a, nulls_b, nulls_a = (int(value or 0) for value in totals.row(0))
-    present_b, present_a = rows_b - nulls_b, rows_a - nulls_a
-    delta = _share(nulls_a, rows_a) - _share(nulls_b, rows_b)
-    if not present_b or not rows_a:
-        return None, abs(delta), rows_a
-    if not present_a:
-        return 0.0, abs(delta), rows_a
-    steps = counts.drop_nulls("v").sort("v").select(pl.col("b").cum_sum() / present_b - pl.col("a").cum_sum() / present_a)
-    distance = steps.select(pl.col("b").abs().max()).collect(engine="streaming").item()
-    return 1.0 - float(distance), abs(delta), rows_a
+    old, rows_b = _sorted_values(before)
+    new, rows_a = _sorted_values(after)
+    delta = abs(_share(rows_a - len(new), rows_a) - _share(rows_b - len(old), rows_b))
+    if not len(old) or not rows_a:
+        return None, delta, rows_a
+    if not len(new):
+        return 0.0, delta, rows_a
+    return 1.0 - max(_largest_gap(old, new), _largest_gap(new, old)), delta, rows_a
+
+
+def _sorted_values(frame: pl.LazyFrame) -> tuple[NDArray[np.float64], int]:
+    """The values of `v` that are there, sorted, and the rows: 8 bytes per row, where counts per value would take ten times that."""
+    values = frame.select(pl.col("v")).collect(engine="streaming").to_series()
+    return np.sort(values.drop_nulls().to_numpy()), len(values)
+
+
+def _largest_gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Largest distance of the two distribution functions at the points of the first."""
+    last = np.flatnonzero(np.append(one[1:] != one[:-1], True))  # where a value occurs last, its share is reached
+    largest = 0.0
+    for start in range(0, len(last), _AT_ONCE):
+        at = last[start : start + _AT_ONCE]
+        gaps = (at + 1) / len(one) - np.searchsorted(other, one[at], side="right") / len(other)
+        largest = max(largest, float(np.abs(gaps).max()))
+    return largest
 
 
 def category_shape(before: pl.LazyFrame, after: pl.LazyFrame) -> tuple[float | None, float, int]:
@@ -159,7 +190,7 @@ def pair_trends(name: str, scored: Sequence[Scored], before: pl.LazyFrame, after
     if len(chosen) < 2:
         return None
     names = [f"c{one.index}" for one in chosen]
-    left, right = sample_rows(before.select(names), SAMPLE), sample_rows(after.select(names), SAMPLE)
+    left, right = (sample_rows(side.select(cs.by_name(*names, "h", require_all=False)), SAMPLE) for side in (before, after))
     if not left.height or not right.height:
         return None
     columns = [side for one in chosen if (side := _PairColumn.of(one, left, right)) is not None]
@@ -172,21 +203,37 @@ def pair_trends(name: str, scored: Sequence[Scored], before: pl.LazyFrame, after
 
 
 def sample_rows(frame: pl.LazyFrame, size: int) -> pl.DataFrame:
-    """At most `size` rows, whatever the order of the rows: those with the smallest hash of (values, occurrence number)."""
-    names = frame.collect_schema().names()
-    fields = [pl.col(name).cast(pl.String).fill_null("\u0000") for name in names]
-    hashed = frame.with_columns(h=pl.concat_str(fields, separator="\u0001").nchash.xxhash64())  # type: ignore[attr-defined]
-    counts = hashed.group_by("h").agg(n=pl.len()).sort("h").collect(engine="streaming")
-    total = int(counts["n"].sum())
-    if total <= size:
-        return frame.collect(engine="streaming").sort(names)
-    repeats = counts["n"].to_numpy()
-    owner = np.repeat(counts["h"].to_numpy(), repeats)
-    occurrence = np.arange(total, dtype=np.uint64) - np.repeat(np.cumsum(repeats) - repeats, repeats).astype(np.uint64)
-    ranks = _mixed(owner + occurrence * _GOLDEN)
-    chosen = pl.DataFrame({"h": owner[np.argpartition(ranks, size)[:size]]}).group_by("h").agg(copies=pl.len())
-    rows = hashed.join(chosen.lazy(), on="h").unique("h").collect(engine="streaming")
+    """At most `size` rows, whatever the order of the rows: those with the smallest hash of (values, occurrence number).
+
+    Rows that have a hash `h` of their own values already are chosen by that; then only the chosen ones are computed.
+    """
+    names = [name for name in frame.collect_schema().names() if name != "h"]
+    hashed = frame if "h" in frame.collect_schema() else frame.with_columns(h=_row_hash([pl.col(name) for name in names]))
+    hashes = np.sort(hashed.select("h").collect(engine="streaming").to_series().to_numpy())
+    if len(hashes) <= size:
+        return frame.select(names).collect(engine="streaming").sort(names)
+    chosen = pl.DataFrame({"h": _smallest(hashes, size)}).group_by("h").agg(copies=pl.len())
+    some = hashed.filter(pl.col("h").is_in(chosen["h"].implode())).collect(engine="streaming")
+    rows = some.unique("h").join(chosen, on="h")
     return rows.select(pl.col(names).repeat_by("copies")).explode(names).sort(names)
+
+
+def _smallest(hashes: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    """Of sorted hashes the `size` ones with the smallest rank, a second hash of (hash, occurrence number)."""
+    kept, ranks = np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64)
+    begun = 0
+    for start in range(0, len(hashes), _AT_ONCE):
+        part = hashes[start : start + _AT_ONCE]
+        place = np.arange(start, start + len(part))
+        first = np.append(start == 0 or hashes[start - 1] != part[0], part[1:] != part[:-1])
+        begins = np.maximum.accumulate(np.where(first, place, begun))
+        begun = int(begins[-1])
+        kept = np.append(kept, part)
+        ranks = np.append(ranks, _mixed(part + (place - begins).astype(np.uint64) * _GOLDEN))
+        if len(kept) > size:
+            best = np.argpartition(ranks, size)[:size]
+            kept, ranks = kept[best], ranks[best]
+    return kept
 
 
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -209,7 +256,7 @@ class _PairColumn:
     def of(cls, one: Scored, left: pl.DataFrame, right: pl.DataFrame) -> _PairColumn | None:
         a, b = left[f"c{one.index}"], right[f"c{one.index}"]
         if one.ordered:
-            numbers = a.to_numpy().astype(float), b.to_numpy().astype(float)
+            numbers = _scaled(a.to_numpy().astype(float), b.to_numpy().astype(float))
             known = numbers[0][np.isfinite(numbers[0])]
             if not len(known):
                 return None
@@ -220,6 +267,13 @@ class _PairColumn:
         ranks = both.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
         size = int(ranks.max()) + 1
         return cls(None, (ranks[: len(a)], ranks[len(a) :]), size) if size <= _MAX_CATEGORIES else None
+
+
+def _scaled(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both within -1..1: neither rank nor correlation changes, and no square of a large number overflows."""
+    finite = [np.abs(side[np.isfinite(side)]) for side in (a, b)]
+    largest = max((float(side.max()) for side in finite if len(side)), default=0.0)
+    return (a / largest, b / largest) if largest > 0 else (a, b)
 
 
 def _pair(first: _PairColumn, second: _PairColumn) -> float | None:

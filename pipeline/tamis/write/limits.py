@@ -22,8 +22,11 @@ def unknowns(
     yield from _about_columns(plan, profile, findings)
     yield from _about_groups(plan, verdict)
     yield from _about_checks(plan, verdict)
+    for table in plan.tables:
+        for warning in table.warnings:
+            yield f"Warning of the plan about {shown_name(table.name)}", warning
     for note in run.get("notes", ()):
-        yield "How the input was read", str(note)
+        yield "How this run differed", str(note)
     if any(dropped for dropped in run.get("rows_dropped", {}).values()):
         yield "Rows left out on reading", "Some rows could not be read and were left out because the policy allows it."
     yield (

@@ -274,9 +274,9 @@ class ReleaseStore:
         return tuple(name for _, name in sorted(found, reverse=True))
 
     def rollback(self, to: str | None) -> str:
-        """Make an earlier release current again: `to`, or the one published before the current one. Returns its id.
+        """Make an earlier release current again: `to` (an id or the beginning of one), or the one published before the current one.
 
-        Raises UsageError when there is no such release.
+        Returns its id. Raises UsageError when there is no such release, or more than one begins like that.
         """
         known = self.releases()
         if to is None:
@@ -285,15 +285,20 @@ class ReleaseStore:
             if not earlier:
                 raise UsageError("nothing_to_roll_back", f"{self._shown} holds no earlier release.")
             to = earlier[0]
-        if to not in known:
+        begin = [name for name in known if name == to] or [name for name in known if to and name.startswith(to)]
+        if len(begin) > 1:
+            raise UsageError(
+                "ambiguous_release", f"{len(begin)} releases begin with '{clean_name(to)}'.", hint=f"They are: {', '.join(begin[:8])}."
+            )
+        if not begin:
             raise UsageError(
                 "no_such_release",
                 f"{self._shown} holds no release '{clean_name(to)}'.",
                 hint=f"There are: {', '.join(known[:8])}." if known else "It holds no release at all.",
             )
         with self._writing(self.out / _CURRENT):
-            self._point_to(to)
-        return to
+            self._point_to(begin[0])
+        return begin[0]
 
     @property
     def _shown(self) -> str:

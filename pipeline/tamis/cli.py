@@ -183,8 +183,8 @@ def cli() -> None:
     """
 
 
-DATA = click.argument("data", nargs=-1, type=click.Path(path_type=str), metavar="DATA...")
-POLICY = click.option("-p", "--policy", required=True, type=click.Path(path_type=Path), help="The policy (YAML).")
+DATA = click.argument("data", nargs=-1, type=click.Path(path_type=str, readable=False), metavar="DATA...")
+POLICY = click.option("-p", "--policy", required=True, type=click.Path(path_type=Path, readable=False), help="The policy (YAML).")
 STATE = click.option(
     "--state",
     type=click.Path(path_type=Path),

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,3 +53,17 @@ def test_row_words_do_not_depend_on_order(order: list[int]) -> None:
     alone = with_row_words(frame.filter(pl.col("n") == 3).lazy(), (Column("a", DataType.TEXT), Column("n", DataType.INTEGER)), KEY, use="t")
     assert words.filter(pl.col("n") == 3).select(WORDS).equals(alone.collect().select(WORDS))
     assert words.select(WORDS).n_unique() == 8
+
+
+@pytest.mark.parametrize("length", [0, 1, 9, 1023, 1024, 5000])
+def test_row_text_states_lengths_in_bytes(length: int) -> None:
+    """`<bytes>:<value>` per value and `~` for null, whatever the length."""
+    frame = pl.DataFrame({"a": ["é" * length, None], "^b$": ["x" * length, "y"]})
+    columns = [Column("a", DataType.TEXT), Column("^b$", DataType.TEXT)]
+    assert frame.select(text=row_text(columns))["text"].to_list() == [f"{2 * length}:{'é' * length},{length}:{'x' * length}", "~,1:y"]
+
+
+def test_text_is_composed_in_place() -> None:
+    """NFC of decomposed texts; plain ones and nulls stay, in their places."""
+    frame = pl.DataFrame({"^a$": ["plain", "e\u0301", None, " x ", "\u212b"]})
+    assert frame.select(t=canonical("^a$", DataType.TEXT))["t"].to_list() == ["plain", "é", None, "x", "Å"]

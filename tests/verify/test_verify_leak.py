@@ -134,3 +134,38 @@ def test_other_tables_are_searched():
     found = {m.name: m.value for m in scan_leaks({n: table(n, f) for n, f in before.items()}, after, plan)}
     assert found["leak.cells@b.note"] == 1
     assert found["leak.cells@a.ssn"] == 0
+
+
+def test_a_token_that_was_an_original_screams():
+    """Cells of a pseudonymized column that look like tokens are searched as soon as originals look like them."""
+    ids = [f"{chr(97 + i % 26)}{chr(97 + i // 26)}" * 12 + "xq" for i in range(N)]
+    before = pl.DataFrame({"id": ids, "x": ["a"] * N})
+    plan = plan_of(table_plan("t", before, {"id": (Pseudonymize(domain="d"), Role.DIRECT), "x": (Keep(), Role.NONE)}))
+    found = {m.name: m.value for m in scan_leaks({"t": table("t", before)}, {"t": before.lazy()}, plan)}
+    assert found["leak.cells@t.id"] == N
+
+
+@pytest.mark.parametrize(("held", "keywords", "rows"), [(0, 1_000, 250_000), (16_000_000, 0, 250_000), (0, 0, 7)])
+def test_no_bound_on_memory_changes_a_figure(monkeypatch, held, keywords, rows):
+    """Forms that are not held, words that are too many and small batches give the same measures."""
+    names = people()["name"]
+    comment = pl.when(pl.int_range(pl.len()) < 9).then(pl.format("call {} or ÉMILE", "name")).otherwise("comment").alias("comment")
+    fakes = pl.Series("name", [names[i * 7 % N] if i % 10 == 0 else f"Ruby Marsh{i}" for i in range(N)])
+    after = people().select(comment, fakes, "a ref.<", "n")
+    expected = scan(after, name=Fake(kind="person_name"))
+    monkeypatch.setattr("tamis.verify.leak._HELD", held)
+    monkeypatch.setattr("tamis.verify.needles._MAX_KEYWORDS", keywords)
+    for room in ("leak", "needles"):
+        monkeypatch.setattr(f"tamis.verify.{room}.BATCH_ROWS", rows)
+    assert scan(after, name=Fake(kind="person_name")) == expected
+    assert expected["leak.cells@t.comment"] == 9
+    assert expected["leak.chance"] == N // 10
+
+
+@pytest.mark.parametrize("planted", ["ZOË KRÜGER-ÅBERG", "Zoe\u0308 Kru\u0308ger \u212bberg", "zoë  krüger, åberg"])
+def test_other_spellings_of_the_same_letters_are_found(planted):
+    """Case, separators and the composition of accents hide no original."""
+    before = pl.DataFrame({"id": ["Zoë Krüger Åberg", "Ada Plain Lovelace"], "x": ["a", "b"]})
+    plan = plan_of(table_plan("t", before, {"id": (Drop(), Role.DIRECT), "x": (Redact(), Role.NONE)}))
+    found = {m.name: m.value for m in scan_leaks({"t": table("t", before)}, {"t": pl.LazyFrame({"x": [planted, "b"]})}, plan)}
+    assert found["leak.cells"] == 1

@@ -27,7 +27,7 @@ from tamis.detect import detect_columns, make_span_finder
 from tamis.documents import load_document
 from tamis.encoding import WORDS, exact_column, with_row_words
 from tamis.keys import KeySource, MasterKey
-from tamis.plan.check import require_decided, require_released
+from tamis.plan.check import require_consistent, require_decided, require_released
 from tamis.profile import profile_tables
 from tamis.rules import load_rules
 from tamis.transform import apply_table
@@ -68,6 +68,7 @@ def apply_plan(
     progress = progress or Silent()
     base = Path() if isinstance(plan, Plan) else Path(plan).parent
     loaded = plan if isinstance(plan, Plan) else load_document(Path(plan), Plan)
+    require_consistent(loaded)
     require_decided(loaded)
     keyring = key_of(key, loaded.key, base)
     read_options = {table.name: table.read for table in loaded.tables}

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from tamis.core.actions import AnyAction, Generalize, Pseudonymize, ShiftDates, accepted_types
+from tamis.core.actions import (
+    NUMERIC,
+    TEMPORAL,
+    AgeBand,
+    AnyAction,
+    DatePart,
+    Generalize,
+    NumberBand,
+    Pseudonymize,
+    ShiftDates,
+    accepted_types,
+)
 from tamis.core.errors import PlanError, PolicyError, clean_name, did_you_mean
-from tamis.core.plan import Plan, Status
+from tamis.core.plan import Plan, Status, TablePlan
 from tamis.core.policy import Policy, split_path
 from tamis.core.types import DatasetProfile, DataType
 from tamis.rules import Rules
@@ -168,3 +179,40 @@ def require_released(plan: Plan) -> None:
             "Every column of every table is dropped: there is nothing to release.",
             hint="Decide what the purpose needs (keep, generalize, synthesize, …); tamis plan --explain shows why each column is dropped.",
         )
+
+
+def require_consistent(plan: Plan) -> None:
+    """Raise PlanError when a plan contradicts itself, as one that was edited by hand may: everything it names must be in it."""
+    tables = {table.name: {column.name for column in table.columns} for table in plan.tables}
+    problems = [] if len(tables) == len(plan.tables) else ["two tables have one name"]
+    for table in plan.tables:
+        problems += [f"{clean_name(table.name)}: {problem}" for problem in _contradictions(table, plan, tables)]
+    if problems:
+        raise PlanError(
+            "broken_plan",
+            f"The plan contradicts itself: {'; '.join(problems[:6])}.",
+            hint="A plan is made by tamis plan and not edited: change the policy and plan again.",
+        )
+
+
+def _contradictions(table: TablePlan, plan: Plan, tables: Mapping[str, set[str]]) -> Iterator[str]:
+    names = tables[table.name]
+    if len(names) < len(table.columns):
+        yield "two columns have one name"
+    named = [*table.key, *(reference.column for reference in table.references)]
+    if table.classes is not None:
+        named += [*table.classes.quasi_identifiers, *filter(None, [table.classes.unit])]
+        if table.classes.k < plan.privacy.k:
+            yield "its classes are smaller than privacy.k"
+    for name in dict.fromkeys(named):
+        if name not in names:
+            yield f"it names a column '{clean_name(name)}' that it does not have"
+    for reference in table.references:
+        if reference.parent_column not in tables.get(reference.parent_table, ()):
+            yield f"'{clean_name(reference.column)}' refers to a column that is not in the plan"
+    for column in table.columns:
+        recode = column.action.recode if isinstance(column.action, Generalize) else None
+        if (isinstance(recode, NumberBand) and column.type not in NUMERIC) or (
+            isinstance(recode, DatePart | AgeBand) and column.type not in TEMPORAL
+        ):
+            yield f"'{clean_name(column.name)}' is {column.type.value} and cannot be generalized as stated"

@@ -16,6 +16,9 @@ import polars_hash  # noqa: F401  # registers the `nchash` namespace
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tamis.core.types import DataType
+from tamis.recode import canonical_column
+
 Hashes = NDArray[np.uint64]
 MAX_WORDS = 4
 BATCH_ROWS = 250_000
@@ -172,7 +175,7 @@ class CellForms:
 
 def cell_forms(cells: pl.Series) -> CellForms:
     """The forms of a batch of cells. Forms below `BITS` are left out: every original that is looked for carries more."""
-    frame = pl.DataFrame({"c": cells}).drop_nulls().unique()
+    frame = pl.DataFrame({"c": cells}).select(canonical_column("c", DataType.TEXT)).drop_nulls().unique()
     texts = frame.select(words(pl.col("c"))).to_series()
     texts = texts.filter(pl.Series(_plain_bits(texts) >= BITS, dtype=pl.Boolean))
     found, keywords = _distinctive_runs(texts)

@@ -28,6 +28,7 @@ from tamis.core.actions import (
 )
 from tamis.core.errors import TamperError, clean_name
 from tamis.core.plan import ColumnPlan, Plan, TablePlan
+from tamis.core.policy import split_path
 from tamis.core.record import GateResult, Manifest, ManifestColumn, ManifestTable, OutputFile, Verdict
 from tamis.core.types import Role
 from tamis.documents import read_text
@@ -159,13 +160,21 @@ def _table(plan: Plan, table: TablePlan, outcome: TableOutcome, k: int) -> Manif
         columns=tuple(_column(plan, column, k) for column in table.columns),
         quasi_identifiers=table.classes.quasi_identifiers if table.classes else (),
         sensitive=tuple(column.name for column in table.released if column.role is Role.SENSITIVE),
-        unit=table.classes.unit if table.classes else None,
+        unit=_unit(plan, table),
         references=tuple(
             (reference.column, reference.parent_table, reference.parent_column)
             for reference in table.references
             if _is_released(table, reference.column) and _parent_is_released(plan, reference.parent_table, reference.parent_column)
         ),
     )
+
+
+def _unit(plan: Plan, table: TablePlan) -> str | None:
+    """The column that names a person; the policy's own, too, in a table of persons without quasi-identifiers."""
+    if table.classes is not None and table.classes.unit is not None:
+        return table.classes.unit
+    where, column = split_path(plan.privacy.unit) if plan.privacy.unit else ("", "")
+    return column if where == table.name and any(one.name == column for one in table.columns) else None
 
 
 def _is_released(table: TablePlan, name: str) -> bool:

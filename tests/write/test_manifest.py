@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from conftest import Job, make_job
 from hypothesis import given
 from hypothesis import strategies as st
+from write_job import Job, make_job
 
 from tamis.core.canonical import pretty_json
 from tamis.core.errors import TamperError, UsageError

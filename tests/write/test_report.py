@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from conftest import RUN, Job, make_job
 from hypothesis import given
 from hypothesis import strategies as st
+from write_job import RUN, Job, make_job
 
 from tamis.core.record import Bar, ClassSizes
 from tamis.core.types import DatasetProfile, Findings, wilson

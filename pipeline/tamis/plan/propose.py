@@ -81,12 +81,12 @@ def _by_role(column: ColumnProfile, finding: Finding, domain: str, is_key: bool)
             if column.type in Synthesize.accepts and not _too_many_texts(column):
                 return Proposal(Synthesize(), f"private ({what})", "proposal:sensitive")
             return Proposal(Drop(), f"private ({what}) and cannot be modelled", "proposal:sensitive")
+        case Role.UNKNOWN | Role.NONE if finding.stray:
+            found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
+            return Proposal(Drop(), f"personal data in some cells ({found})", "proposal:stray")
         case Role.UNKNOWN:
             return Proposal(Drop(), "nothing explains these values: look at them before they leave", "proposal:unknown")
         case Role.NONE:
-            if finding.stray:
-                found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
-                return Proposal(Drop(), f"personal data in some cells ({found})", "proposal:stray")
             if column.type in accepts and (is_key or (unique and column.type in (DataType.TEXT, DataType.INTEGER))):
                 return Proposal(Pseudonymize(domain=domain), "keys rows: the raw value would link them to their source", "proposal:key")
             return Proposal(Keep(), "no personal data found", "proposal:none")

@@ -150,9 +150,11 @@ def test_what_one_pack_refuses_no_other_pack_does() -> None:
     assert "'hipaa-safe-harbor' refuses pseudonymize" in both.reason
 
 
-@pytest.mark.parametrize("stated", ["", "tables: {people: {columns: {zip: {generalize: {to: prefix}}}}}"])
+@pytest.mark.parametrize(
+    "stated", ["", *(f"tables: {{people: {{columns: {{zip: {{generalize: {{to: {to}}}}}}}}}}}" for to in ("prefix", "auto"))]
+)
 def test_safe_harbor_knows_the_small_zip_areas(stated: str) -> None:
-    """The pack's list of areas is in the plan and its words, also for a prefix that the policy states; without the pack there is none."""
+    """The list of areas is in the plan and its words, also for a stated prefix or `auto`; without the pack there is none."""
     column = _of("zip", DataType.TEXT, "POSTCODE", f"packs: [hipaa-safe-harbor]\n{stated}")
     assert isinstance(column.action, Generalize)
     assert isinstance(column.action.recode, Prefix)

@@ -40,6 +40,10 @@ def load_policy(policy: Policy | str | Path | Mapping[str, object]) -> tuple[Pol
         return policy, Path()
     if isinstance(policy, Mapping):
         return check_mapping(policy, "policy", Policy), Path()
+    if not isinstance(policy, str | Path):
+        raise UsageError(
+            "not_a_policy", f"The policy is of type {type(policy).__name__}.", hint="Give a path, a mapping or a tamis.Policy."
+        )
     path = Path(policy)
     return load_document(path, Policy), path.parent
 

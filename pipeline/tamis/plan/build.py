@@ -147,10 +147,11 @@ def _obstacle(action: AnyAction, kind: DataType, rules: Rules) -> str | None:
 def _with_facts(action: AnyAction, finding: Finding, rules: Rules) -> AnyAction:
     """Put the published lists of the packs in force into the action that they restrict, whoever asked for it.
 
-    Prefixes of ZIP codes: areas with few inhabitants become zeros (45 CFR 164.514(b)(2)(i)(B)).
+    Prefixes of ZIP codes: areas with few inhabitants become zeros (45 CFR 164.514(b)(2)(i)(B)). `auto` is that prefix too: no finer
+    level may be chosen.
     """
     restricted = rules.fact("restricted_zip3")
-    if not (restricted and isinstance(action, Generalize) and action.to == "prefix" and finding.entity == "POSTCODE"):
+    if not (restricted and isinstance(action, Generalize) and action.to in ("prefix", "auto") and finding.entity == "POSTCODE"):
         return action
     length = action.length or min(len(beginning) for beginning in restricted)
     return action.model_copy(update={"recode": Prefix(length=length, restricted=restricted)})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +55,12 @@ def _says_full(error: BaseException) -> bool:
     return "No space left" in text or "os error 28" in text or "errno 28" in text.lower()
 
 
+def _position(error: BaseException) -> str:
+    """Where in our code a foreign exception came up: what a report of a bug needs, without its text."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if f"{os.sep}tamis{os.sep}" in frame.filename]
+    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
 @contextmanager
 def reading(table: str) -> Iterator[None]:
     """Turn what polars, pyarrow and the system raise while rows are read into DataError or TransientError, without their text.
@@ -72,8 +80,9 @@ def reading(table: str) -> Iterator[None]:
             raise TransientError("busy", f"Not enough memory for {where}.", hint="Try again on a larger machine.") from None
         raise DataError(
             "unreadable",
-            f"The rows of {where} cannot be read to the end ({type(error).__name__}).",
-            hint="The file may be damaged or cut short: write it again from its source.",
+            f"The rows of {where} cannot be read to the end ({type(error).__name__}{_position(error)}).",
+            hint="The file may be damaged or cut short: write it again from its source. "
+            "If other programs read it to its end, this is a bug in tamis: report the place in brackets.",
         ) from None
     except MemoryError:
         raise TransientError("busy", f"Not enough memory for {where}.", hint="Try again on a larger machine.") from None

@@ -71,32 +71,48 @@ class Voice:
 
 
 class _Spoken:
-    """Progress with rich: one live line, or a line per stage."""
+    """Progress with rich: one live line that shows the innermost stage, and a line for each stage that is done."""
 
     def __init__(self, *, live: bool) -> None:
         from rich.console import Console
 
         self._console = Console(stderr=True, highlight=False, emoji=False, markup=False)
-        self._live = live
+        self._status = self._console.status("") if live else None
+        self._open: list[str] = []
 
     @contextmanager
     def stage(self, name: str, detail: str = "") -> Iterator[None]:
-        """Show the stage while it runs."""
+        """Show the stage while it runs; stages may nest."""
         from time import perf_counter
 
+        from tamis.core.errors import clean_name
+
         started = perf_counter()
-        text = f"{name:<10}{detail}"
-        if self._live:
-            with self._console.status(text):
-                yield
-        else:
+        text = f"{name:<10}{clean_name(detail)}"
+        self._open.append(text)
+        self._show()
+        try:
             yield
-        self._console.print(f"{text}  {perf_counter() - started:.1f} s", style="dim")
+        finally:
+            self._open.pop()
+            self._show()
+        self._console.print(f"{text}  {perf_counter() - started:.1f} s", style="dim", soft_wrap=True)
+
+    def _show(self) -> None:
+        if self._status is None:
+            return
+        if self._open:
+            self._status.update(self._open[-1])
+            self._status.start()
+        else:
+            self._status.stop()
 
     def note(self, text: str) -> None:
         """One line about the stage under way."""
-        if not self._live:
-            self._console.print(f"          {text}", style="dim")
+        from tamis.core.errors import clean_name
+
+        if self._status is None:
+            self._console.print(f"          {clean_name(text, 200)}", style="dim", soft_wrap=True)
 
 
 def _voiced(function: Callable[..., R]) -> Callable[..., R]:

@@ -80,10 +80,8 @@ def apply_plan(
         )
     rules = load_rules(tuple(loaded.packs), base=base)
     with working_on(tables):
-        with progress.stage("profile"):
-            profile = profile_tables(tables, k=loaded.privacy.k, progress=progress)
-        with progress.stage("detect"):
-            findings = detect_columns(tables, profile, rules, progress=progress)
+        profile = profile_tables(tables, k=loaded.privacy.k, progress=progress)
+        findings = detect_columns(tables, profile, rules, progress=progress)
     _require_fresh(loaded, findings, {pack.name: pack.digest for pack in rules.packs})
     return execute(Job(loaded, tables, profile, findings, keyring, progress), Path(out), Path(state) if state else base / ".tamis")
 
@@ -105,7 +103,8 @@ def execute(job: Job, out: Path, state: Path) -> Release:
     require_decided(job.plan)
     require_released(job.plan)
     with working_on(job.tables), ReleaseStore(out) as store:
-        input_ids = {table.name: _input_id(table, job.keyring) for table in job.tables}
+        with job.progress.stage("identify"):
+            input_ids = {table.name: _input_id(table, job.keyring) for table in job.tables}
         release_id = digest([job.plan.digest, input_ids, job.keyring.key_id])[:32]
         staging = store.staging(release_id)
         outcomes = _write_tables(job, staging, release_id, input_ids)
@@ -197,11 +196,10 @@ def _actions_text(plan: TablePlan) -> str:
 
 
 def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome]) -> Verdict:
-    with job.progress.stage("verify"):
-        after = {name: _written(staging, outcome) for name, outcome in outcomes.items()}
-        before = {table.name: table for table in job.tables}
-        gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
-        return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, progress=job.progress)
+    after = {name: _written(staging, outcome) for name, outcome in outcomes.items()}
+    before = {table.name: table for table in job.tables}
+    gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
+    return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, progress=job.progress)
 
 
 def _written(staging: Path, outcome: TableOutcome) -> pl.LazyFrame:

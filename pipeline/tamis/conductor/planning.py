@@ -144,10 +144,8 @@ def run_job(
 
 def _profiled(tables: tuple[Table, ...], rules: Rules, k: int, progress: Progress) -> Profiled:
     with working_on(tables):
-        with progress.stage("profile"):
-            profile = profile_tables(tables, k=k, progress=progress)
-        with progress.stage("detect"):
-            findings = detect_columns(tables, profile, rules, progress=progress)
+        profile = profile_tables(tables, k=k, progress=progress)
+        findings = detect_columns(tables, profile, rules, progress=progress)
     return Profiled(profile, findings, tables)
 
 
@@ -255,14 +253,13 @@ def _fitted(table: Table, decided: Plan, keyring: KeyRing, progress: Progress) -
 
     plan = decided.table(table.name)
     unit = plan.classes.unit if plan.classes else None
-    with progress.stage("fit", table.name):
-        training = decided.model_copy(
-            update={"tables": tuple(_for_training(other, unit if other.name == table.name else None) for other in decided.tables)}
-        )
-        frame = apply_table(table, training, keyring=keyring, scope="fit", spans=None, suppressed={}).frame
-        if unit is not None:
-            frame = frame.rename({unit: _UNIT})
-        return fit_proxies(frame, plan, model_id=f"proxy:{table.name}", keyring=keyring, k=decided.privacy.k, progress=progress)
+    training = decided.model_copy(
+        update={"tables": tuple(_for_training(other, unit if other.name == table.name else None) for other in decided.tables)}
+    )
+    frame = apply_table(table, training, keyring=keyring, scope="fit", spans=None, suppressed={}).frame
+    if unit is not None:
+        frame = frame.rename({unit: _UNIT})
+    return fit_proxies(frame, plan, model_id=f"proxy:{table.name}", keyring=keyring, k=decided.privacy.k, progress=progress)
 
 
 def _for_training(plan: TablePlan, unit: str | None) -> TablePlan:

@@ -103,7 +103,7 @@ def execute(job: Job, out: Path, state: Path) -> Release:
     require_decided(job.plan)
     require_released(job.plan)
     with working_on(job.tables), ReleaseStore(out) as store:
-        with job.progress.stage("identify"):
+        with job.progress.stage("transform", "input ids"):
             input_ids = {table.name: _input_id(table, job.keyring) for table in job.tables}
         release_id = digest([job.plan.digest, input_ids, job.keyring.key_id])[:32]
         staging = store.staging(release_id)

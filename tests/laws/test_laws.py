@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -184,6 +185,15 @@ def test_law_7_verify_sees_a_changed_byte(tmp_path: Path) -> None:
     path.chmod(0o644)
     path.write_bytes(raw)
     world.tamis("verify", "out", check=3)
+
+
+def test_the_recipient_cannot_count_the_suppressed(released: tuple[World, str]) -> None:
+    """No published text holds the input's row count where rows were suppressed: less the released rows it is an exact small count."""
+    world, _ = released
+    assert world.released("people").height < world.people.height
+    for path in (world.current / "manifest.json", world.current / "datasheet.html"):
+        text = path.read_text(encoding="utf-8").replace("\u202f", "").replace("\u00a0", "")
+        assert not re.search(rf"\b{world.people.height}\b", text), path
 
 
 DIRTY = {

@@ -29,7 +29,7 @@ from tamis.core.actions import (
 from tamis.core.errors import TamperError, clean_name
 from tamis.core.plan import ColumnPlan, Plan, TablePlan
 from tamis.core.policy import split_path
-from tamis.core.record import GateResult, Manifest, ManifestColumn, ManifestTable, OutputFile, Verdict
+from tamis.core.record import GateResult, Manifest, ManifestColumn, ManifestTable, Measure, OutputFile, Verdict
 from tamis.core.types import Role
 from tamis.documents import read_text
 from tamis.write.software import library_versions, licences
@@ -83,7 +83,7 @@ def build_manifest(
         l=plan.privacy.l,
         tables=tuple(_table(plan, table, tables[table.name], plan.privacy.k) for table in plan.tables),
         measures=tuple(
-            measure
+            _published(measure)
             for measure in sorted(verdict.measures, key=lambda measure: measure.name)
             if not measure.internal and math.isfinite(measure.value)
         ),
@@ -94,6 +94,16 @@ def build_manifest(
         licences=dict(sorted(licences.items())),
         notices=tuple(_notices(plan, licences)),
     )
+
+
+def _published(measure: Measure) -> Measure:
+    """A measure as the recipient may see it. One that needs the input loses its note and, in the leak scan, its denominator: both
+
+    count rows or values of the input, and the input's rows less the released ones are the exact number suppressed.
+    """
+    if measure.verifiable:
+        return measure
+    return measure.model_copy(update={"note": "", "of": None if measure.name.startswith("leak.") else measure.of})
 
 
 def load_manifest(path: Path) -> Manifest:

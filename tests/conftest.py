@@ -7,7 +7,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-# No test judges by the clock: a loaded machine is not a broken law. In CI the examples are the same every time; elsewhere they are new ones.
+# No test judges by the clock: a loaded machine is not a broken law.
+# In CI the examples are the same every time; elsewhere they are new ones.
 settings.register_profile("tamis", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ)
 settings.load_profile("tamis")
 

@@ -64,6 +64,24 @@ def test_law_2_nothing_raw_in_any_artefact(released: tuple[World, str]) -> None:
     assert leaks == []
 
 
+def test_law_2_holds_for_every_verb_and_for_a_failed_gate(tmp_path: Path) -> None:
+    """No canary in what `init`, `profile`, `plan` write and print, nor in quarantine and output of a run whose gate fails."""
+    world = World(tmp_path, FULL + "gates: [{measure: risk.k, min: 400}]\n")
+    data = ("data/people.csv", "data/visits.parquet")
+    done = [
+        world.tamis("init", *data, "-o", "drafted.yaml", "-v"),
+        world.tamis("profile", *data, "-v"),
+        world.tamis("profile", *data, "--json"),
+        world.tamis("plan", *data, "-p", "policy.yaml", "-o", "plan.json", "--explain", "-v"),
+        world.tamis("plan", *data, "-p", "policy.yaml", "--json"),
+        world.run("--verbose", check=3),
+    ]
+    texts = everything_written(world) | {Path(f"output {i}"): one.stdout + one.stderr for i, one in enumerate(done)}
+    assert any("quarantine" in path.parts for path in texts)
+    leaks = [(name, str(path)) for name, needle in needles().items() for path, text in texts.items() if needle in text]
+    assert leaks == []
+
+
 def test_the_search_for_canaries_would_find_one(released: tuple[World, str]) -> None:
     """The canary test can fail: a value of the kept column is found in the Parquet files."""
     world, _ = released

@@ -252,7 +252,7 @@ def _fitted(table: Table, decided: Plan, keyring: KeyRing, progress: Progress) -
     from tamis.transform import apply_table
 
     plan = decided.table(table.name)
-    unit = plan.classes.unit if plan.classes else None
+    unit = plan.unit
     training = decided.model_copy(
         update={"tables": tuple(_for_training(other, unit if other.name == table.name else None) for other in decided.tables)}
     )

@@ -89,6 +89,8 @@ class TablePlan(Frozen):
     keep_order: str | None = None
     read: ReadOptions = ReadOptions()
     """how the table is read: part of the decision, since it fixes types and nulls"""
+    unit: str | None = None
+    """column that names persons: literals and models are safe for k of them, not for k rows"""
     classes: Classes | None = None
     references: tuple[Reference, ...] = ()
     warnings: tuple[str, ...] = ()

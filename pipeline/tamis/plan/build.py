@@ -182,7 +182,8 @@ def _warnings(columns: list[ColumnPlan], findings: Findings, table: TableProfile
 def _linked(tables: tuple[TablePlan, ...], given: PlanInput) -> tuple[TablePlan, ...]:
     """Add references between tables, the unit of each table and its quasi-identifiers."""
     by_name = {table.name: table for table in tables}
-    references = _references(by_name, given)
+    known = _references(given)
+    references = [(table, reference) for table, reference in known if _joinable(by_name, table, reference)]
     unit = split_path(given.policy.privacy.unit) if given.policy.privacy.unit else None
     out = []
     for table in tables:
@@ -193,7 +194,9 @@ def _linked(tables: tuple[TablePlan, ...], given: PlanInput) -> tuple[TablePlan,
             classes = Classes(
                 quasi_identifiers=quasi, k=given.policy.privacy.k, l=given.policy.privacy.l, unit=_unit_of(table.name, unit, own)
             )
-        out.append(table.model_copy(update={"references": own, "classes": classes}))
+        # A key that is dropped still tells whose rows these are.
+        persons = _unit_of(table.name, unit, tuple(reference for name, reference in known if name == table.name))
+        out.append(table.model_copy(update={"references": own, "classes": classes, "unit": persons}))
     return tuple(out)
 
 
@@ -210,7 +213,7 @@ def _unit_of(table: str, unit: tuple[str, str] | None, references: tuple[Referen
     return next((reference.column for reference in references if (reference.parent_table, reference.parent_column) == unit), None)
 
 
-def _references(tables: Mapping[str, TablePlan], given: PlanInput) -> list[tuple[str, Reference]]:
+def _references(given: PlanInput) -> list[tuple[str, Reference]]:
     """(child table, reference): those of the policy, then those found in the data that make no circle."""
     out: list[tuple[str, Reference]] = []
     for child, parent in given.policy.references.items():
@@ -220,7 +223,7 @@ def _references(tables: Mapping[str, TablePlan], given: PlanInput) -> list[tuple
         stated = any(table == key.table and reference.column == key.column for table, reference in out)
         if not stated and key.table != key.parent_table and not _reaches(key.parent_table, key.table, out):
             out.append((key.table, Reference(column=key.column, parent_table=key.parent_table, parent_column=key.parent_column)))
-    return [(table, reference) for table, reference in out if _joinable(tables, table, reference)]
+    return out
 
 
 def _reaches(start: str, goal: str, references: list[tuple[str, Reference]]) -> bool:

@@ -43,7 +43,7 @@ def resolve_table(
 
     Streams the table a few times; memory is that of the distinct quasi-identifier tuples.
     """
-    unit = plan.classes.unit if plan.classes else None
+    unit = plan.unit
     actions: dict[str, AnyAction] = {}
     warnings: list[str] = []
     for column in plan.columns:
@@ -104,7 +104,7 @@ def _literal(
             )
             return action.model_copy(update={"min_count": least, "values": tuple(sorted(values)[:_MOST_VALUES])})
         case TopBottomCode() if not action.resolved:
-            lower, upper = _clip_bounds(table, column.name, action, k)
+            lower, upper = _clip_bounds(table, column.name, action, k, unit)
             return action.model_copy(update={"lower": lower, "upper": upper, "resolved": True})
         case Generalize() if action.recode is None and action.to != "auto":
             levels = dict(hierarchies(action.hierarchy)) if action.to == "hierarchy" and action.hierarchy else None
@@ -125,21 +125,28 @@ def _counts(table: Table, name: str, unit: str | None) -> list[tuple[str, int]]:
     return list(zip(frame["value"].to_list(), frame["persons"].to_list(), strict=True))
 
 
-def _clip_bounds(table: Table, name: str, action: TopBottomCode, k: int) -> tuple[float | None, float | None]:
-    """Stated bounds stay; open ones are the mean of the extremes on that side: k of them, or the stated share if that is more.
+def _clip_bounds(table: Table, name: str, action: TopBottomCode, k: int, unit: str | None) -> tuple[float | None, float | None]:
+    """Stated bounds stay; open ones are the mean of the extremes on that side: of k persons, or of the stated share if that is more.
 
-    A column with fewer than 2k values has no safe bound: its mean is both bounds.
+    A person counts once, with the smallest and the largest of his values; a person is a row when there is no unit. A column with
+    values of fewer than 2k persons has no safe bound: its mean is both bounds, or zero where fewer than k persons have a value.
     """
     number = exact_column(name).cast(pl.Float64)
-    frame = table.frame.select(pl.when(number.is_finite()).then(number).alias("v"))  # infinities are clipped; they bound nothing
-    values = pl.col("v").drop_nulls()
-    present = int(frame.select(values.count()).collect(engine="streaming").item())
+    value = pl.when(number.is_finite()).then(number).alias("v")  # infinities are clipped; they bound nothing
+    person = pl.lit(None) if unit is None else canonical(unit, table.type_of(unit))
+    frame = table.frame.select(value, person.alias("unit")).filter(pl.col("v").is_not_null())
+    if unit is None:
+        spans = frame.select(low="v", high="v")
+    else:
+        spans = frame.group_by("unit").agg(low=pl.col("v").min(), high=pl.col("v").max()).select("low", "high")
+    present = int(spans.select(pl.len()).collect(engine="streaming").item())
     tail = max(k, int((action.share or 0.0) * present))
     if present < 2 * k:
-        middle = frame.select(values.mean()).collect(engine="streaming").item()
-        bound = None if middle is None else _six(float(middle))
+        middle = (pl.col("low").sort().mean() + pl.col("high").sort().mean()) / 2
+        bound = _six(float(spans.select(middle).collect().item())) if present >= k else 0.0
         return _in_order(action, bound, bound)
-    low, high = frame.select(values.bottom_k(tail).sort().mean().alias("l"), values.top_k(tail).sort().mean().alias("h")).collect().row(0)
+    lows, highs = pl.col("low").bottom_k(tail).sort().mean(), pl.col("high").top_k(tail).sort().mean()
+    low, high = spans.select(lows, highs).collect().row(0)
     return _in_order(action, _six(float(low)), _six(float(high)))
 
 

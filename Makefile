@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := $(shell sed -n 's/^torch==\([^+]*\).*/\1/p' constraints.txt)
 
-.PHONY: demo test test-all lint bench golden schemas clean setup setup-test
+.PHONY: demo test test-all crosscheck lint bench golden schemas clean setup setup-test
 .DEFAULT_GOAL := demo
 
 $(VENV)/.base: pyproject.toml constraints.txt
@@ -39,6 +39,14 @@ test: setup-test lint  ## set up, then lint and every test that fits ten minutes
 test-all: setup-test  ## the long tests: kills, big tables
 	$(BIN)/python -m pytest -n 2 -m "full"
 
+$(VENV)-crosscheck/.made: tests/crosscheck/requirements.txt
+	$(PYTHON) -m venv $(VENV)-crosscheck
+	$(VENV)-crosscheck/bin/pip install --quiet -r $<
+	@touch $@
+
+crosscheck: setup-test $(VENV)-crosscheck/.made  ## k, l and t against pycanon, which has an environment of its own
+	TAMIS_PYCANON=$(VENV)-crosscheck/bin/python $(BIN)/python -m pytest tests/crosscheck -n 0
+
 bench: setup-test  ## speed and memory as ratios to a plain polars copy
 	$(BIN)/python bench/main_job.py
 
@@ -49,4 +57,4 @@ golden: setup-test  ## rewrite the golden files after an intended change
 	$(BIN)/python -m pytest tests/golden --update-golden
 
 clean:  ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist demo_out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-crosscheck build dist demo_out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,25 +8,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import wraps
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from tamis import cli_catalog
+from tamis.voice import INTERRUPTED, Group, Voice, voiced
 
+if TYPE_CHECKING:
     from tamis.core.plan import Plan
     from tamis.core.record import Release, Verification
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_INTERRUPTED = 130
 _EXITS = """\b
 Exit codes:
   0  done
@@ -38,147 +35,6 @@ Exit codes:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """How much is said, and in which form."""
-
-    quiet: bool
-    verbose: bool
-    json: bool
-
-    def out(self) -> Console:
-        """Console for results."""
-        from rich.console import Console
-
-        class Output(Console):
-            """A reader that leaves (`| head`) is no failure: rich would exit with 1."""
-
-            def on_broken_pipe(self) -> None:
-                raise BrokenPipeError
-
-        console = Output(highlight=False, soft_wrap=False, emoji=False, markup=False)
-        return console if console.is_terminal else Output(highlight=False, emoji=False, markup=False, width=max(console.width, 150))
-
-    def progress(self) -> Any:
-        """Progress on standard error: a live line on a terminal, plain lines with --verbose, else nothing."""
-        from tamis.conductor.inputs import Silent
-
-        if self.quiet or (self.json and not self.verbose):
-            return Silent()
-        if sys.stderr.isatty() or self.verbose:
-            return _Spoken(live=sys.stderr.isatty() and not self.verbose)
-        return Silent()
-
-
-class _Spoken:
-    """Progress with rich: one live line that shows the innermost stage, and a line for each stage that is done."""
-
-    def __init__(self, *, live: bool) -> None:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, highlight=False, emoji=False, markup=False)
-        self._status = self._console.status("") if live else None
-        self._open: list[str] = []
-
-    @contextmanager
-    def stage(self, name: str, detail: str = "") -> Iterator[None]:
-        """Show the stage while it runs; stages may nest."""
-        from time import perf_counter
-
-        from tamis.core.errors import clean_name
-
-        started = perf_counter()
-        text = f"{name:<10}{clean_name(detail)}"
-        self._open.append(text)
-        self._show()
-        try:
-            yield
-        finally:
-            self._open.pop()
-            self._show()
-        self._console.print(f"{text}  {perf_counter() - started:.1f} s", style="dim", soft_wrap=True)
-
-    def _show(self) -> None:
-        if self._status is None:
-            return
-        if self._open:
-            self._status.update(self._open[-1])
-            self._status.start()
-        else:
-            self._status.stop()
-
-    def note(self, text: str) -> None:
-        """One line about the stage under way."""
-        from tamis.core.errors import clean_name
-
-        if self._status is None:
-            self._console.print(f"          {clean_name(text, 200)}", style="dim", soft_wrap=True)
-
-
-def _voiced(function: Callable[..., R]) -> Callable[..., R]:
-    """The options every working verb has, and one place where errors become exit codes."""
-
-    @click.option("--json", "as_json", is_flag=True, help="Machine-readable result on standard output.")
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-    @click.option("-v", "--verbose", is_flag=True, help="A line per stage on standard error.")
-    @wraps(function)
-    def wrapped(*args: Any, as_json: bool, quiet: bool, verbose: bool, **kwargs: Any) -> R:
-        return function(Voice(quiet, verbose, as_json), *args, **kwargs)
-
-    return wrapped
-
-
-class _Group(click.Group):
-    """Verbs in the order of the flow, not of the alphabet; errors as sentences."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(self.commands)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        from tamis.core.errors import TamisError
-
-        try:
-            return super().invoke(ctx)
-        except TamisError as error:
-            _say_error(error)
-            ctx.exit(int(error.exit_code))
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-        except MemoryError:
-            click.echo("TransientError[out_of_memory] The machine has too little memory for this. Nothing was published.", err=True)
-            ctx.exit(5)
-        except KeyboardInterrupt:
-            click.echo("Interrupted. A release appears as a whole or not at all; run it again when you like.", err=True)
-            ctx.exit(_INTERRUPTED)
-        except (SystemExit, GeneratorExit):
-            raise
-        except BaseException as error:  # noqa: BLE001  # the last door: whatever went wrong (polars' panics are no Exception), no cell value is printed
-            click.echo(f"tamis stopped on an internal error, which is a bug: {_position(error)}. Nothing was published.", err=True)
-            ctx.exit(1)
-
-
-def _say_error(error: Any) -> None:
-    from tamis.core.errors import clean_name
-
-    lines = [clean_name(line, 2000) for line in str(error.message).split("\n")]
-    click.echo(f"{type(error).__name__}[{error.code}] " + "\n".join(lines), err=True)
-    if error.hint:
-        click.echo(clean_name(error.hint, 2000), err=True)
-
-
-def _position(error: BaseException) -> str:
-    """Type and place of an exception; never its text, which may hold a cell value."""
-    import traceback
-
-    frames = list(traceback.extract_tb(error.__traceback__))
-    ours = [frame for frame in frames if f"{os.sep}tamis{os.sep}" in frame.filename] or frames
-    where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno} in {ours[-1].name}" if ours else "?"
-    return f"{type(error).__name__} at {where}"
-
-
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
@@ -188,7 +44,7 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.exit()
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EXITS)
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EXITS)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version.")
 def cli() -> None:
     """Minimize and de-identify tables before anyone trains on them or shares them.
@@ -225,7 +81,7 @@ def _read_options(function: Callable[P, R]) -> Callable[P, R]:
 @click.option("--accept", is_flag=True, help="Accept all proposals unseen: for demos and first looks, not for a release.")
 @click.option("--force", is_flag=True, help="Overwrite an existing policy.")
 @click.option("--key", default="env:TAMIS_KEY", show_default=True, help="Where the key will be: env:NAME or file:PATH.")
-@_voiced
+@voiced
 def init(voice: Voice, data: tuple[str, ...], output: Path, accept: bool, force: bool, key: str) -> None:
     """Draft a commented policy from what is in DATA; proposals await your acceptance."""
     from tamis.conductor import draft_policy
@@ -264,48 +120,84 @@ def _relative(paths: tuple[Path, ...], base: Path) -> tuple[str, ...]:
 @cli.command()
 @DATA
 @_read_options
-@click.option("-k", default=5, show_default=True, type=click.IntRange(2), help="Values in fewer than k rows count as rare.")
-@_voiced
-def profile(voice: Voice, data: tuple[str, ...], delimiter: str | None, encoding: str | None, drop_bad_rows: bool, k: int) -> None:
-    """Show what is in DATA: per column its type, role, entity and evidence."""
-    from tamis import show
+@click.option("-k", default=5, show_default=True, type=click.IntRange(2), help="What fewer than k rows or persons share counts as rare.")
+@click.option("--column", metavar="NAME", help="Everything about one column (NAME or TABLE.NAME): all evidence with its denominators.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(0), help="Columns shown per table; 0 shows all.")
+@click.option("--format", "layout", type=click.Choice(["text", "md"]), default="text", show_default=True, help="Plain text or Markdown.")
+@click.option("--budget", type=click.IntRange(0), help="Million rows counted in search of column sets that single people out.")
+@voiced
+def profile(
+    voice: Voice,
+    data: tuple[str, ...],
+    delimiter: str | None,
+    encoding: str | None,
+    drop_bad_rows: bool,
+    k: int,
+    column: str | None,
+    limit: int,
+    layout: str,
+    budget: int | None,
+) -> None:
+    """Show what is in DATA: what each column is and why, keys, redundant columns, and which sets of columns single people out."""
+    from tamis import listing as view
     from tamis.conductor import profile_data
     from tamis.core.policy import ReadOptions
 
     options = ReadOptions(delimiter=delimiter, encoding=encoding, drop_bad_rows=drop_bad_rows)
-    profiled = profile_data(list(data), k=k, options=options, progress=voice.progress())
+    work = None if budget is None else budget * 1_000_000
+    listing = view.list_columns(profile_data(list(data), k=k, options=options, budget=work, progress=voice.progress()), column)
     if voice.json:
-        click.echo(json.dumps(show.profile_json(profiled), ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(view.listing_json(listing), ensure_ascii=False, allow_nan=False))
+    elif layout == "md":
+        click.echo(view.listing_markdown(listing, limit=limit, column=column), nl=False)
     elif not voice.quiet:
-        show.profile_table(profiled, voice.out())
+        view.show_listing(listing, voice.out(), limit=limit, column=column)
 
 
 @cli.command()
 @DATA
 @POLICY
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the plan goes (JSON).")
-@click.option("--explain", is_flag=True, help="Print every column, its action and the reason.")
+@click.option("--explain", is_flag=True, help="Print every column with its reason, the alternatives, and loss against k and suppression.")
+@click.option(
+    "--alternative", "picked", multiple=True, metavar="TABLE=N", help="Use alternative N of TABLE (see --explain), not the least loss."
+)
 @click.option("--strict", is_flag=True, help="Exit 2 while anything is undecided or only proposed.")
-@_voiced
-def plan(voice: Voice, data: tuple[str, ...], policy: Path, output: Path | None, explain: bool, strict: bool) -> None:
+@voiced
+def plan(
+    voice: Voice, data: tuple[str, ...], policy: Path, output: Path | None, explain: bool, picked: tuple[str, ...], strict: bool
+) -> None:
     """Decide, and touch nothing: one action with its reason for every column."""
-    from tamis import show
-    from tamis.conductor import build_plan
+    from tamis import curves, show
+    from tamis.conductor import plan_job
     from tamis.core.canonical import pretty_json
     from tamis.plan.check import require_decided
     from tamis.write.run_folder import write_text_atomic
 
-    made = build_plan(list(data) or None, policy, progress=voice.progress())
+    planned = plan_job(
+        list(data) or None, policy, alternatives=dict(map(_alternative, picked)), trade_off=explain, progress=voice.progress()
+    )
+    made = planned.plan
     if output is not None:
         write_text_atomic(output, pretty_json(made), 0o600)
     if voice.json:
-        click.echo(json.dumps(show.plan_json(made, output), ensure_ascii=False))
+        curves_found = {"trade_off": curves.trade_off_json(planned.trade_offs)} if explain else {}
+        click.echo(json.dumps(show.plan_json(made, output) | curves_found, ensure_ascii=False))
     elif not voice.quiet:
         if explain or output is None:
             show.plan_table(made, voice.out())
+            curves.print_curves(made, planned.trade_offs, voice.out())
         _say_plan(made, output)
     if strict:
         require_decided(made)
+
+
+def _alternative(text: str) -> tuple[str, int]:
+    """'TABLE=N' in two."""
+    table, _, number = text.rpartition("=")
+    if not table or not number.isdecimal():
+        raise click.BadParameter("write TABLE=N, e.g. customers=3", param_hint="--alternative")
+    return table, int(number)
 
 
 def _say_plan(made: Plan, output: Path | None) -> None:
@@ -322,17 +214,25 @@ def _say_plan(made: Plan, output: Path | None) -> None:
         click.echo(f"{len(made.open_columns)} column(s) await a decision: apply will refuse this plan.")
 
 
+cli.add_command(cli_catalog.approve)
+
+
 @cli.command()
 @click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
 @DATA
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="OUT: the folder of releases.")
 @STATE
-@_voiced
-def apply(voice: Voice, plan_file: Path, data: tuple[str, ...], output: Path, state: Path | None) -> None:
-    """Execute exactly PLAN on DATA, verify, publish. Refuses other data than the plan was made for."""
+@cli_catalog.SIGN
+@voiced
+def apply(voice: Voice, plan_file: Path, data: tuple[str, ...], output: Path, state: Path | None, sign_with: str | None) -> None:
+    """Execute exactly PLAN on DATA, verify, publish. Refuses a plan that is not approved, or other data than it was made for."""
     from tamis.conductor import apply_plan
 
-    release = apply_plan(plan_file, list(data), output, state=state, progress=voice.progress())
+    signer = cli_catalog.signer_of(sign_with)
+    progress = voice.progress()
+    release = apply_plan(
+        plan_file, list(data), output, state=state, signer=signer, lineage=_lineage(plan_file, progress), progress=progress
+    )
     _say_release(voice, release, output)
 
 
@@ -341,13 +241,23 @@ def apply(voice: Voice, plan_file: Path, data: tuple[str, ...], output: Path, st
 @POLICY
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="OUT: the folder of releases.")
 @STATE
-@_voiced
-def run(voice: Voice, data: tuple[str, ...], policy: Path, output: Path, state: Path | None) -> None:
+@cli_catalog.SIGN
+@voiced
+def run(voice: Voice, data: tuple[str, ...], policy: Path, output: Path, state: Path | None, sign_with: str | None) -> None:
     """Plan and apply in one. There is no way to publish without verify."""
     from tamis.conductor import run_job
 
-    release = run_job(list(data) or None, policy, output, state=state, progress=voice.progress())
+    signer = cli_catalog.signer_of(sign_with)
+    progress = voice.progress()
+    release = run_job(list(data) or None, policy, output, state=state, signer=signer, lineage=_lineage(policy, progress), progress=progress)
     _say_release(voice, release, output)
+
+
+def _lineage(document: Path, progress: Any) -> Any:
+    """The sender of lineage events, where the user configured OpenLineage's client; the job is named by policy or plan."""
+    from tamis.adapters.openlineage import OpenLineage, is_configured
+
+    return OpenLineage(document.stem, progress=progress) if is_configured() else None
 
 
 def _say_release(voice: Voice, release: Release, output: Path) -> None:
@@ -363,13 +273,16 @@ def _say_release(voice: Voice, release: Release, output: Path) -> None:
 
 @cli.command()
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
-@_voiced
-def verify(voice: Voice, output: Path) -> None:
+@click.option(
+    "--public-key", "public_keys", multiple=True, metavar="KEY", help="A trusted key (file or base64): the manifest must be signed by it."
+)
+@voiced
+def verify(voice: Voice, output: Path, public_keys: tuple[str, ...]) -> None:
     """Recompute hashes, k, l and suites of a release from its files alone."""
     from tamis import show
     from tamis.conductor import verify_release
 
-    found: Verification = verify_release(output, progress=voice.progress())
+    found: Verification = verify_release(output, public_keys=public_keys, progress=voice.progress())
     if voice.json:
         click.echo(found.model_dump_json())
     elif not voice.quiet or not found.passed:
@@ -381,7 +294,7 @@ def verify(voice: Voice, output: Path) -> None:
 @cli.command()
 @click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--to", "release", help="A release id (or its beginning). [default: the one before the current]")
-@_voiced
+@voiced
 def rollback(voice: Voice, output: Path, release: str | None) -> None:
     """Point OUT/current to an earlier release, in one step."""
     from tamis.write.stage import ReleaseStore
@@ -394,36 +307,59 @@ def rollback(voice: Voice, output: Path, release: str | None) -> None:
         click.echo(f"current is now {now}")
 
 
-@cli.group(cls=_Group)
+@cli.group(cls=Group)
 def rules() -> None:
-    """Actions, entities and rule packs."""
+    """Actions, entities, recognizers, name rules and rule packs."""
+
+
+_KINDS = ("actions", "packs", "entities", "names", "values", "recognizers", "hierarchies")
+PACKS = click.option("-p", "--pack", "packs", multiple=True, help="Also load this pack or file (name or path).")
 
 
 @rules.command("list")
-@click.option("-p", "--pack", "packs", multiple=True, help="Also load this pack (name or path).")
-@_voiced
-def rules_list(voice: Voice, packs: tuple[str, ...]) -> None:
-    """List actions, packs, entities and column-name rules."""
-    from tamis import show
+@PACKS
+@click.option("-k", "--kind", type=click.Choice(_KINDS), help="Only rules of this kind.")
+@voiced
+def rules_list(voice: Voice, packs: tuple[str, ...], kind: str | None) -> None:
+    """List actions, packs, entities, column-name rules, value sets, recognizers and hierarchies."""
+    from tamis import rulebook
 
     if voice.json:
-        click.echo(json.dumps(show.rules_json(packs), ensure_ascii=False))
+        click.echo(json.dumps(rulebook.rules_json(packs, kind), ensure_ascii=False))
     else:
-        show.rules_table(packs, voice.out())
+        rulebook.show_rules(voice.out(), packs, kind)
 
 
 @rules.command("show")
-@click.argument("name")
-@_voiced
-def rules_show(voice: Voice, name: str) -> None:
-    """Explain one action, entity, pack or rule."""
-    from tamis import show
+@click.argument("name", metavar="NAME|ID")
+@PACKS
+@voiced
+def rules_show(voice: Voice, name: str, packs: tuple[str, ...]) -> None:
+    """Explain one action, entity, pack, recognizer or rule: what it says, its source, its examples."""
+    from tamis import rulebook
 
-    click.echo(json.dumps(show.rule_json(name), ensure_ascii=False) if voice.json else show.rule_text(name))
+    click.echo(json.dumps(rulebook.rule_json(name, packs), ensure_ascii=False) if voice.json else rulebook.rule_text(name, packs))
+
+
+@rules.command("test")
+@click.argument("files", nargs=-1, metavar="[PACK|FILE]...")
+@voiced
+def rules_test(voice: Voice, files: tuple[str, ...]) -> None:
+    """Run the examples and counter-examples of rules: of PACK or FILE, or of all that come with tamis. Exit 2 when one fails."""
+    from tamis import rulebook
+    from tamis.conductor.rehearsing import rehearse_rules
+
+    found = rehearse_rules(files, base=Path())
+    if voice.json:
+        click.echo(json.dumps(rulebook.rehearsal_json(found), ensure_ascii=False))
+    elif not voice.quiet or not found.passed:
+        click.echo("\n".join(rulebook.rehearsal_lines(found)))
+    if not found.passed:
+        click.get_current_context().exit(2)
 
 
 @cli.command()
-@_voiced
+@voiced
 def gates(voice: Voice) -> None:
     """List the measures that gates may name, with their meaning and the default gates."""
     from tamis import show
@@ -434,7 +370,7 @@ def gates(voice: Voice) -> None:
         show.gates_table(voice.out())
 
 
-@cli.group(cls=_Group)
+@cli.group(cls=Group)
 def key() -> None:
     """Make, rotate and destroy the key behind pseudonyms."""
 
@@ -449,6 +385,16 @@ def key_new(file: str) -> None:
         click.echo(new_key_text())
     else:
         click.echo(f"key {write_new_key(Path(file)).key_id} in {file}. Keep it apart from the data; a policy names it as file:{file}")
+
+
+@key.command("new-signing")
+@click.argument("file", type=click.Path(path_type=Path))
+def key_new_signing(file: Path) -> None:
+    """Make an Ed25519 key pair for approvals, manifests and the journal: FILE (mode 0600) and FILE.pub."""
+    from tamis.signing import public_key_id, write_new_signing_key
+
+    signer, public = write_new_signing_key(file)
+    click.echo(f"signing key {public_key_id(signer.public_key)} in {file}; its public half in {public}: {signer.public_key}")
 
 
 @key.command("id")
@@ -505,6 +451,15 @@ def completion(shell: str) -> None:
         click.echo(kind(cli, {}, "tamis", "_TAMIS_COMPLETE").source())
 
 
+cli.add_command(cli_catalog.diff)
+for _command in (cli_catalog.status, cli_catalog.trace, cli_catalog.revoke, cli_catalog.audit):
+    cli.add_command(_command)
+cli.headings = {
+    "The catalog": ("status", "trace", "revoke", "rollback", "audit"),
+    "Rules, keys and schemas": ("rules", "gates", "key", "schemas", "completion"),
+}
+
+
 def main() -> None:
     """Entry point of the console script."""
     import warnings
@@ -517,7 +472,7 @@ def main() -> None:
     except SystemExit as done:
         code = done.code
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = INTERRUPTED
     _leave(code if isinstance(code, int) else 0 if code is None else 1)
 
 

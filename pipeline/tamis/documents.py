@@ -27,12 +27,12 @@ _EXAMPLES = {
 }
 
 
-def load_document(path: Path, model: type[M]) -> M:
-    """Read and check a YAML or JSON document.
+def load_document(path: Path, model: type[M], *, list_key: str | None = None) -> M:
+    """Read and check a YAML or JSON document. A document that is a list is read as `list_key: [...]` when that is given.
 
     Raises UsageError when the file cannot be read and PolicyError, with all problems at once, when its content is wrong.
     """
-    return parse_document(read_text(path), path.name, model)
+    return parse_document(read_text(path), path.name, model, list_key=list_key)
 
 
 def read_text(path: Path) -> str:
@@ -51,13 +51,17 @@ def read_text(path: Path) -> str:
         raise UsageError("unreadable", f"{path} cannot be read ({error.strerror}).") from None
 
 
-def parse_document(text: str, name: str, model: type[M]) -> M:
+def parse_document(text: str, name: str, model: type[M], *, list_key: str | None = None) -> M:
     """Check the text of a YAML or JSON document against a model; `name` is the file's name for messages.
 
     Errors never repeat more of the document than keys and the words that were not understood.
     """
     data = _json(text, name)
-    return _checked(_yaml(text, name)[0] if data is None else data, name, model, text)
+    if data is None:
+        data = _yaml(text, name)[0]
+    if list_key is not None and isinstance(data, list):
+        return _checked({list_key: data}, name, model, text, (list_key,))
+    return _checked(data, name, model, text)
 
 
 def check_mapping(data: Mapping[str, object], name: str, model: type[M]) -> M:
@@ -110,24 +114,24 @@ def _yaml(text: str, name: str) -> tuple[Any, yaml.Node | None]:
         ) from None
 
 
-def _places(text: str | None, name: str) -> dict[Location, int]:
-    """Lines of everything in a document; nothing for what has none."""
+def _places(text: str | None, name: str, at: Location) -> dict[Location, int]:
+    """Lines of everything in a document that stands at a place; nothing for what has none."""
     if text is None:
         return {}
     try:
         node = _yaml(text, name)[1]
     except PolicyError:
         return {}
-    return dict(_lines(node)) if node is not None else {}
+    return dict(_lines(node, at)) if node is not None else {}
 
 
-def _checked(data: Any, name: str, model: type[M], text: str | None) -> M:
+def _checked(data: Any, name: str, model: type[M], text: str | None, at: Location = ()) -> M:
     if not isinstance(data, Mapping):
         raise PolicyError("not_a_mapping", f"{name}: a mapping of keys to values is expected.")
     try:
         return model.model_validate_json(json.dumps(data, default=str)) if model.model_config.get("strict") else model.model_validate(data)
     except ValidationError as error:
-        problems = _problems(error, model, data, _places(text, name), name)
+        problems = _problems(error, model, data, _places(text, name, at), name)
         shown = problems[:_MAX_PROBLEMS] + ([f"… and {len(problems) - _MAX_PROBLEMS} more"] if len(problems) > _MAX_PROBLEMS else [])
         raise PolicyError("invalid_document", "\n  ".join([f"{name}: {len(problems)} problem(s)", *shown])) from None
 

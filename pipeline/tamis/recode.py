@@ -7,12 +7,27 @@ partitions gets the same labels. Null stays null, except at the top of a ladder,
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 from typing import assert_never
 
 import polars as pl
 
-from tamis.core.actions import NUMERIC, TEMPORAL, AgeBand, AnyRecode, AsIs, CategoryMap, DatePart, Everything, NumberBand, Prefix
+from tamis.core.actions import (
+    NUMERIC,
+    TEMPORAL,
+    AgeBand,
+    AnyRecode,
+    AsCell,
+    AsIs,
+    CategoryMap,
+    DatePart,
+    Everything,
+    NumberBand,
+    NumberCuts,
+    Prefix,
+)
 from tamis.core.errors import PlanError, clean_name
 from tamis.core.types import DataType
 from tamis.encoding import canonical as canonical_column
@@ -28,7 +43,7 @@ def recode_expression(name: str, kind: DataType, recode: AnyRecode) -> pl.Expr:
     """The recoded column, named like the column; `kind` is its logical type, which the frame's column has.
 
     Text (String) for every recoding but `AsIs`, which gives the value itself. Raises PlanError where a recoding has no meaning for
-    the type, e.g. a part of a date for a number.
+    the type, e.g. a part of a date for a number, and for `AsCell`, which is no function of one value.
     """
     column = exact_column(name)
     if isinstance(recode, AsIs):
@@ -40,6 +55,9 @@ def recode_expression(name: str, kind: DataType, recode: AnyRecode) -> pl.Expr:
             _demand(kind in NUMERIC, name, kind, "bands of numbers")
             whole = kind is DataType.INTEGER and float(recode.width).is_integer() and float(recode.origin).is_integer()
             label = _integer_band(column, recode) if whole else _number_band(column, recode)
+        case NumberCuts():
+            _demand(kind in NUMERIC, name, kind, "bands of numbers")
+            label = _between_cuts(column, recode, whole=kind is DataType.INTEGER)
         case DatePart():
             _demand(kind in TEMPORAL, name, kind, "parts of dates")
             label = _date_part(column, recode)
@@ -53,6 +71,10 @@ def recode_expression(name: str, kind: DataType, recode: AnyRecode) -> pl.Expr:
         case Everything():
             # One label, absence included: at the top of its ladder a column splits no class.
             label = pl.when(column.is_null()).then(pl.lit("*")).otherwise(pl.lit("*"))
+        case AsCell():
+            raise PlanError(
+                "local_recoding", f"What '{clean_name(name)}' becomes depends on the whole row (local recoding), not on its value alone."
+            )
         case _:
             assert_never(recode)
     return label.cast(pl.String).alias(name)
@@ -109,6 +131,35 @@ def _number_band(column: pl.Expr, recode: NumberBand) -> pl.Expr:
     return _open_ends(value, recode, pl.when(inside).then(band).when(value.is_not_null()).then(single))
 
 
+def _between_cuts(column: pl.Expr, recode: NumberCuts, *, whole: bool) -> pl.Expr:
+    """'30-39' for integers between edges that are integers, else '[30, 40)'; '<30' and '>=90' at the ends."""
+    edges = recode.edges
+    whole = whole and all(edge.is_integer() for edge in edges)
+    labels = [f"<{_shortest(edges[0])}"]
+    for low, high in pairwise(edges):
+        if whole:
+            labels.append(_shortest(low) if high == low + 1 else f"{_shortest(low)}-{_shortest(high - 1)}")
+        else:
+            labels.append(f"[{_shortest(low)}, {_shortest(high)})")
+    labels.append(f">={_shortest(edges[-1])}")
+    band = band_number(column, edges)
+    return band.replace_strict(list(range(len(labels))), labels, default=None, return_dtype=pl.String)
+
+
+def band_number(column: pl.Expr, edges: Sequence[float]) -> pl.Expr:
+    """How many edges a number reaches: 0 below the first, `len(edges)` from the last on; null for null and NaN."""
+    value = column.cast(pl.Float64).fill_nan(None)
+    reached = pl.lit(0, dtype=pl.UInt32)
+    for edge in edges:
+        reached = reached + (value >= edge).cast(pl.UInt32)
+    return pl.when(value.is_not_null()).then(reached)
+
+
+def _shortest(edge: float) -> str:
+    """Shortest decimal text of an edge, without a trailing '.0'; '0' for both zeros."""
+    return str(int(edge)) if edge.is_integer() and abs(edge) < 1e16 else repr(edge)
+
+
 def _open_ends(value: pl.Expr, recode: NumberBand, label: pl.Expr) -> pl.Expr:
     if recode.upper is not None:
         label = pl.when(value >= recode.upper).then(pl.lit(">=") + _decimal(pl.lit(recode.upper))).otherwise(label)
@@ -136,6 +187,8 @@ def _date_part(column: pl.Expr, recode: DatePart) -> pl.Expr:
     match recode.unit:
         case "year":
             return _year(year)
+        case "day":
+            return column.dt.strftime("%Y-%m-%d")
         case "month":
             return _year(year) + pl.lit("-") + column.dt.month().cast(pl.String).str.zfill(2)
         case "quarter":

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.detect.names import Lexicon, common_prefix, domain_prefix, name_pairs, read_name, subject_of, tokens_of
+from tamis.detect.names import common_prefix, domain_prefix, name_pairs, read_name, subject_of
+from tamis.detect.tokens import Lexicon, tokens_of
 from tamis.rules import load_rules
 
 RULES = load_rules([])

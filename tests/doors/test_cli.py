@@ -76,11 +76,18 @@ VERBS: dict[str, tuple[str, ...]] = {
     "run": ("run", *JOB, "-p", "policy.yaml", "-o", "out"),
     "verify": ("verify", "out"),
     "rollback": ("rollback", "out", "--to", "FIRST"),
+    "approve": ("approve", "plan.json", "--by", "Ada"),
+    "diff": ("diff", "plan.json", "out"),
+    "status": ("status",),
+    "trace": ("trace", "people.age"),
+    "audit verify": ("audit", "verify"),
+    "audit log": ("audit", "log"),
     "rules list": ("rules", "list"),
     "rules show": ("rules", "show", "generalize"),
+    "rules test": ("rules", "test", "contact"),
     "gates": ("gates",),
 }
-ASKED = {"rules list", "rules show", "gates"}
+ASKED = {"rules list", "rules show", "gates", "status", "trace", "audit log"}
 """verbs that only print: silence would make no sense"""
 
 
@@ -99,8 +106,21 @@ def commands(group: click.Group, prefix: str = "") -> dict[str, click.Command]:
 
 
 def test_the_table_of_verbs_is_whole() -> None:
-    """Every command that has --json is tried below."""
-    assert {name for name, command in commands(cli).items() if any("--json" in p.opts for p in command.params)} == set(VERBS)
+    """Every command that has --json is tried below; `revoke`, which would take the others' release away, by itself."""
+    assert {name for name, command in commands(cli).items() if any("--json" in p.opts for p in command.params)} == {*VERBS, "revoke"}
+
+
+def test_revoke_speaks_like_the_others(desk: Desk) -> None:
+    """It asks before it acts, -q says nothing, --json is an object, people get a line per release; again is no error."""
+    desk.run("-q")
+    release = json.loads(desk.tamis("status", "--json").stdout)["releases"][0]["release_id"]
+    assert "Aborted" in desk.tamis("revoke", release, "--reason", "x", code=1, answer="n\n").stderr
+    assert (desk.folder / "out" / "current").exists()
+    assert desk.tamis("revoke", release, "--reason", "x", "--yes", "-q").stdout == ""
+    assert json.loads(desk.tamis("revoke", release, "--reason", "x", "--yes", "--json").stdout)["revoked"][0]["release_id"] == release
+    assert release in desk.tamis("revoke", release, "--reason", "x", "--yes", "--delete").stdout
+    assert not list((desk.folder / "out" / release).glob("**/*.parquet"))
+    desk.tamis("verify", f"out/{release}", code=4)
 
 
 @pytest.mark.parametrize("verb", VERBS)

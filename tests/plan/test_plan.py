@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tamis.core.actions import ACTIONS, Drop, Generalize, Keep, Prefix, Pseudonymize, Synthesize
+from tamis.core.actions import ACTIONS, AsCell, AsIs, Drop, Everything, Generalize, Keep, Prefix, Pseudonymize, Synthesize
 from tamis.core.errors import PlanError, PolicyError
-from tamis.core.plan import ColumnPlan, Plan, Status
+from tamis.core.plan import Cell, Classes, ColumnPlan, Plan, Status
 from tamis.core.policy import Policy
 from tamis.core.types import ColumnProfile, DatasetProfile, DataType, Evidence, Finding, Findings, ForeignKey, Role, TableProfile
 from tamis.documents import parse_document
 from tamis.plan import PlanInput, draft_plan, draft_policy_text, explain_plan
-from tamis.plan.check import require_decided
+from tamis.plan.check import require_consistent, require_decided
 from tamis.plan.explain import action_in_words
 from tamis.rules import load_rules
 
@@ -228,3 +228,36 @@ def test_the_drafted_policy_is_a_policy(accept: bool) -> None:
     assert list(policy.tables["people"].columns) == list(COLUMNS)
     plan = draft_plan(PlanInput(policy, load_rules((), base=Path()), _profile(), _findings(), key_id="k"))
     assert (plan.open_columns == ()) == accept
+
+
+def test_a_plan_with_broken_cells_is_refused() -> None:
+    """Local recoding as data: a cell must fit the quasi-identifiers and their ladders, and a label of a cell needs cells."""
+    as_cell = Generalize(recode=AsCell())
+    whole = Classes(
+        quasi_identifiers=("born",),
+        k=5,
+        recoding="local",
+        ladders={"born": (AsIs(), Everything())},
+        cells=(Cell(levels=(1,), labels=("*",)),),
+    )
+    broken = [
+        whole.model_copy(update={"cells": (Cell(levels=(1, 0), labels=("*", "x")),)}),
+        whole.model_copy(update={"cells": (Cell(levels=(2,), labels=("*",)),)}),
+        whole.model_copy(update={"ladders": {}}),
+        whole.model_copy(update={"recoding": "full-domain"}),
+    ]
+
+    def made(classes: Classes) -> Plan:
+        plan = _plan("tables: {people: {columns: {born: {generalize: {to: auto}}}}}")
+        tables = []
+        for table in plan.tables:
+            columns = tuple(c.model_copy(update={"action": as_cell}) if c.name == "born" else c for c in table.columns)
+            own = {"columns": columns, "classes": classes} if table.name == "people" else {}
+            tables.append(table.model_copy(update=own))
+        return plan.model_copy(update={"tables": tuple(tables)})
+
+    require_consistent(made(whole))
+    for classes in broken:
+        with pytest.raises(PlanError) as caught:
+            require_consistent(made(classes))
+        assert caught.value.code == "broken_plan"

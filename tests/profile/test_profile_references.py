@@ -24,7 +24,7 @@ def found(*frames: tuple[str, pl.DataFrame], limits: Limits | None = None) -> li
     """Foreign keys as ('orders.customer_id', 'customers.customer_id')."""
     tables = [table_of(frame, name) for name, frame in frames]
     bounds = limits or Limits()
-    keys = find_foreign_keys(tables, [profile_table(t, k=2, limits=bounds) for t in tables], bounds)
+    keys, _ = find_foreign_keys(tables, [profile_table(t, k=2, limits=bounds) for t in tables], bounds)
     return [(f"{key.table}.{key.column}", f"{key.parent_table}.{key.parent_column}") for key in keys]
 
 
@@ -107,7 +107,7 @@ def test_profiles_of_datasets_do_not_depend_on_the_order_of_rows() -> None:
     mixed = profile_tables([table_of(shuffled(CUSTOMERS, 1), "customers"), table_of(shuffled(ORDERS, 2), "orders")], k=5)
     assert mixed == plain
     assert plain.foreign_keys == (
-        ForeignKey(table="orders", column="customer_id", parent_table="customers", parent_column="customer_id", contained=1.0),
+        ForeignKey(table="orders", column="customer_id", parent_table="customers", parent_column="customer_id", contained=1.0, covered=1.0),
     )
 
 

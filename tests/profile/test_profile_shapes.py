@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from profile_tools import profiled, shuffled
 
 from tamis.profile.limits import Limits
-from tamis.profile.shapes import mask, shape_of
+from tamis.profile.shapes import count_masks, mask, shape_of
 
 
 def shapes(values: list[str | None]) -> list[str | None]:
@@ -96,3 +96,32 @@ def test_shapes_of_many_rows_are_estimated_from_a_stable_sample(alone: bool) -> 
     found = profiled(frame, k=5, limits=limits).column("x").shapes
     assert dict(found) == {"9{5}": pytest.approx(rows * 3 / 4, rel=0.1), "a+9{5}": pytest.approx(rows / 4, rel=0.2)}
     assert profiled(shuffled(frame, 1), k=5, limits=limits).column("x").shapes == found
+
+
+@given(st.lists(st.text(alphabet="aBzÉß9٣ .-_\t☃中Ǆ'", max_size=70), max_size=30))
+def test_masks_counted_in_two_steps_are_the_masks(values: list[str]) -> None:
+    """Classing letters first and the rest on few texts gives the same masks and counts as classing every text in full."""
+    frame = pl.DataFrame({"x": pl.Series(values, dtype=pl.String)})
+    plain = frame.select(mask(pl.col("x")).alias("mask")).group_by("mask").agg(pl.len().cast(pl.Int64).alias("n"))
+    found = count_masks(frame.lazy(), pl.col("x"), pl.lit(1, dtype=pl.Int64))
+    assert found.sort("mask").rows() == plain.sort("mask").rows()
+
+
+@given(st.text(alphabet="aBzÉß9٣ .-_\t☃中Ǆ'", max_size=70))
+def test_the_order_of_classing_is_free(value: str) -> None:
+    """The mask is that of the published definition: foreign signs, blanks, small letters, digits, capitals, in this order."""
+    short = pl.lit(value).str.slice(0, 64)
+    in_order = (
+        short.str.replace_all(r"[^\p{Lu}\p{Ll}\p{Lt}\p{Nd}\s!-/:-@\[-`{-~]+", "□")
+        .str.replace_all(r"\s+", " ")
+        .str.replace_all(r"\p{Ll}+", "a")
+        .str.replace_all(r"\p{Nd}", "9")
+        .str.replace_all(r"[\p{Lu}\p{Lt}]", "A")
+    )
+    masked = pl.select(mask(pl.lit(value))).item().removesuffix("…")
+    expected = pl.select(
+        in_order.str.replace_all(r"[Aa9]*(?:[Aa]+9+[Aa]+9+[Aa]|9+[Aa]+9+[Aa]+9)[Aa9]*", "X")
+        .str.replace_all(r"\ba(?: a)+\b", "w")
+        .str.replace_all(r"A{5,}", "U")
+    ).item()
+    assert masked == expected.removesuffix("…")

@@ -130,3 +130,14 @@ def test_a_wrong_hierarchy_is_refused_without_its_values(tmp_path, text, code):
     with pytest.raises(PolicyError) as caught:
         load_hierarchy("h.csv", tmp_path)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a;x;*\nb;x;*\nc;y;*", "value;group;any\na;x;*\nb;x;*\nc;y;*\n", "letter;kind;all\r\na;x;*\r\nb;x;*\r\nc;y;*\r\n"],
+    ids=["as ARX writes it, no final line break", "with our header", "with a header of one's own"],
+)
+def test_a_hierarchy_may_have_a_header(tmp_path, text):
+    """ARX writes none, people write one: no value is lost to a header and no header becomes a value."""
+    (tmp_path / "h.csv").write_bytes(text.encode())
+    assert load_hierarchy("h.csv", tmp_path) == {"a": ("x", "*"), "b": ("x", "*"), "c": ("y", "*")}

@@ -14,10 +14,10 @@ from verify_made import plan_of, table, table_plan
 from tamis.core.actions import Drop, Generalize, Keep, NumberBand
 from tamis.core.plan import Reference
 from tamis.core.types import Role
-from tamis.verify import risk
+from tamis.verify import classes
 from tamis.verify.joined import joined_risk, joined_roots
-from tamis.verify.risk import table_risk
-from tamis.verify.shapes import Shape, shapes_of_plan
+from tamis.verify.risk import Origin, table_risk
+from tamis.verify.shapes import Models, Shape, shapes_of_plan
 
 NAMES = ("age", "^x$", "a.b \"c'\n<b>")
 values = st.sampled_from([None, "a", "b", ""])
@@ -40,12 +40,12 @@ def key_of(row: tuple) -> tuple:
 @given(rows=rows, shuffled=st.randoms())
 def test_k_l_t_equal_brute_force(rows, shuffled):
     """k, l, t, uniques and averages are those of a naive count, whatever the order of the rows; NaN is null, null is a value."""
-    classes = defaultdict(list)
+    groups = defaultdict(list)
     for row in rows:
-        classes[key_of(row)].append(row)
+        groups[key_of(row)].append(row)
     shuffled.shuffle(rows)
-    found_risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape(), k=3)
-    sizes = [len(group) for group in classes.values()]
+    found_risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape(), Models(k=3))
+    sizes = [len(group) for group in groups.values()]
     assert found_risk.sizes.k == min(sizes, default=0)
     assert found_risk.sizes.classes == len(sizes)
     assert found_risk.sizes.unique_rows == sum(n for n in sizes if n == 1)
@@ -55,12 +55,12 @@ def test_k_l_t_equal_brute_force(rows, shuffled):
     if rows:
         everyone = Counter(row[2] for row in rows)
         distances = []
-        for group in classes.values():
+        for group in groups.values():
             here = Counter(row[2] for row in group)
             distances.append(sum(abs(here[v] / len(group) - n / len(rows)) for v, n in everyone.items()) / 2)
-        assert found["risk.l@t"] == min(len({row[2] for row in group}) for group in classes.values())
+        assert found["risk.l@t"] == min(len({row[2] for row in group}) for group in groups.values())
         assert found["risk.t@t"] == pytest.approx(max(distances), abs=2e-6)
-        assert found["risk.average@t"] == pytest.approx(len(sizes) / len(rows), abs=2e-6)
+        assert found["risk.marketer@t"] == pytest.approx(len(sizes) / len(rows), abs=2e-6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -70,7 +70,7 @@ def test_persons_are_counted_once(rows):
     persons = defaultdict(set)
     for row in rows:
         persons[key_of(row)].add(row[3])
-    found_risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape("u"), k=3)
+    found_risk = table_risk(pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy(), shape("u"), Models(k=3))
     assert found_risk.sizes.k == min((len(group) for group in persons.values()), default=0)
     assert found_risk.sizes.unit == "u"
 
@@ -81,11 +81,11 @@ def test_hidden_persons_are_counted_on_the_input():
     band = Generalize(to="band", width=10, recode=NumberBand(width=10))
     plan = table_plan("t", before, {"who": (Drop(), Role.DIRECT), "age": (band, Role.QUASI)}, quasi=("age",), unit="who")
     after = pl.DataFrame({"age": ["30-39"] * 5 + ["40-49"] * 2})
-    found = table_risk(after.lazy(), shapes_of_plan(plan_of(plan))["t"], 2, before=before.lazy(), plan=plan)
+    found = table_risk(after.lazy(), shapes_of_plan(plan_of(plan))["t"], Models(), Origin(before.lazy(), plan))
     assert found.sizes.k == 1
     assert not found.measures[0].verifiable
     without = table_risk(
-        after.filter(pl.col("age") == "40-49").lazy(), shapes_of_plan(plan_of(plan))["t"], 2, before=before.lazy(), plan=plan
+        after.filter(pl.col("age") == "40-49").lazy(), shapes_of_plan(plan_of(plan))["t"], Models(), Origin(before.lazy(), plan)
     )
     assert without.sizes.k == 2
 
@@ -172,7 +172,7 @@ def test_shapes_take_released_ends_only():
 def test_passes_over_shares_of_the_persons_add_up(rows):
     """Counting persons share by share gives the same classes as at once."""
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").lazy()
-    at_once = table_risk(frame, shape("u"), k=3)
+    at_once = table_risk(frame, shape("u"), Models(k=3))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(risk, "_PERSONS_AT_ONCE", 3)
-        assert table_risk(frame, shape("u"), k=3) == at_once
+        patch.setattr(classes, "_PERSONS_AT_ONCE", 3)
+        assert table_risk(frame, shape("u"), Models(k=3)) == at_once

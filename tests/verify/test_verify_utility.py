@@ -15,7 +15,9 @@ from verify_made import plan_of, profile_of, table, table_plan
 from tamis.core.actions import Drop, Generalize, Keep, NumberBand, Pseudonymize, Synthesize
 from tamis.core.types import Role
 from tamis.verify.diffs import BARS, column_diffs
-from tamis.verify.utility import category_shape, column_shapes, comparable_frames, ordered_shape, pair_trends, sample_rows
+from tamis.verify.pairs import mutual_information, pair_measures
+from tamis.verify.sides import sample_rows
+from tamis.verify.utility import category_shape, column_shapes, comparable_frames, ordered_shape
 
 
 def random_frame(seed: int, n: int, words: str = "abc") -> pl.DataFrame:
@@ -50,7 +52,39 @@ def test_figures_equal_sdmetrics():
         assert found[f"utility.column_shapes@t.{name}"] == pytest.approx(TVComplement.compute(a[name], b[name]), abs=2e-6)
     for names, metric in ((["x", "y"], CorrelationSimilarity), (["w", "v"], ContingencySimilarity)):
         some = [one for one in scored if one.name in names]
-        assert pair_trends("t", some, before, after).value == pytest.approx(metric.compute(a[names], b[names]), abs=2e-6)
+        assert pair_measures("t", some, before, after)[0].value == pytest.approx(metric.compute(a[names], b[names]), abs=2e-6)
+
+
+def test_pairs_that_fall_apart_show_in_correlation_and_information():
+    """The deltas are 0 for the same table and the whole dependence for columns shuffled apart; numbers and words, nulls included."""
+    n = 4_000
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=n)
+    left = pl.DataFrame({"x": x, "y": x * 2, "w": np.where(x > 0, "up", None), "v": np.where(x > 0, "u", "d")})
+    right = left.with_columns(pl.col("y").shuffle(seed=1), pl.col("w").shuffle(seed=2))
+    scored, before, after = comparable_frames(table("t", left), right.lazy(), table_plan("t", left, {}))
+
+    def deltas(names, other):
+        some = [one for one in scored if one.name in names]
+        return {m.name.removeprefix("utility.").removesuffix("@t"): m.value for m in pair_measures("t", some, before, other)}
+
+    assert deltas("xy", after)["correlation_delta"] == pytest.approx(1, abs=0.05)
+    assert deltas("xy", after)["mutual_information_delta"] == pytest.approx(1, abs=0.05)
+    assert deltas("wv", after)["mutual_information_delta"] == pytest.approx(1, abs=0.01)
+    assert "correlation_delta" not in deltas("wv", after)
+    assert set(deltas("xywv", before.drop("h")).values()) == {0.0, 1.0}
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40))
+def test_mutual_information_is_scikit_learns_less_the_bias(rows):
+    """The plain estimate less what Miller's correction takes away."""
+    from sklearn.metrics import mutual_info_score
+
+    a, b = np.array(rows).T
+    counts = np.bincount(a * 4 + b, minlength=12).reshape(3, 4)
+    bias = (len(set(a)) + len(set(b)) - len(set(rows)) - 1) / (2 * len(rows))
+    assert mutual_information(counts) == pytest.approx(mutual_info_score(a, b) + bias, abs=1e-9)
 
 
 numbers = st.lists(st.sampled_from([None, math.nan, 0.0, 1.0, 2.5, -3.0]), max_size=20)

@@ -2,7 +2,7 @@
 
 from tamis.conductor.applying import apply_plan, verify_release
 from tamis.conductor.inputs import Data
-from tamis.conductor.planning import Planned, Profiled, build_plan, draft_policy, profile_data, run_job
+from tamis.conductor.planning import Planned, Profiled, build_plan, draft_policy, plan_job, profile_data, run_job
 
 STAGES = ("read", "profile", "detect", "search", "fit", "plan", "transform", "write", "verify")
 """the rooms in the order of the flow"""
@@ -15,6 +15,7 @@ __all__ = [
     "apply_plan",
     "build_plan",
     "draft_policy",
+    "plan_job",
     "profile_data",
     "run_job",
     "verify_release",

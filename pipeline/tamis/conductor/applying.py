@@ -10,28 +10,37 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import polars as pl
 
+from tamis.catalog import Catalog, facts_of
+from tamis.conductor.approving import load_approvals, require_approved
 from tamis.conductor.inputs import Data, Silent, key_of, load_tables, working_on
-from tamis.core.actions import Redact
+from tamis.conductor.populations import load_population, populations
+from tamis.conductor.signatures import check_signature, sign_file
+from tamis.core.actions import Redact, stable_domain
+from tamis.core.approval import Approval, Approvals
 from tamis.core.canonical import canonical_json, digest, pretty_json
-from tamis.core.errors import PlanError, UsageError, clean_name, listed
+from tamis.core.errors import DataError, PlanError, TamisError, UsageError, clean_name, listed
 from tamis.core.plan import Plan, TablePlan
 from tamis.core.policy import ReadOptions
-from tamis.core.ports import KeyRing, Progress
-from tamis.core.record import Manifest, Release, Verdict, Verification
+from tamis.core.ports import KeyRing, Lineage, Progress
+from tamis.core.record import CheckStatus, Manifest, Release, Verdict, Verification
 from tamis.core.types import Column, DatasetProfile, Findings, Table
-from tamis.detect import detect_columns, make_span_finder
+from tamis.detect import detect_columns, load_ner, make_span_finder
 from tamis.documents import load_document
 from tamis.encoding import WORDS, exact_column, with_row_words
+from tamis.journal import Journal
 from tamis.keys import KeySource, MasterKey
 from tamis.plan.check import require_consistent, require_decided, require_released
 from tamis.profile import profile_tables
-from tamis.rules import load_rules
+from tamis.read.origin import require_not_revoked
+from tamis.rules import Rules, load_rules
+from tamis.signing import SIGNATURE, Signer, load_public_key
 from tamis.transform import apply_table
-from tamis.verify import recheck_release, verify_tables
+from tamis.verify import LiveRelease, live_release, recheck_release, verify_tables
 from tamis.write.manifest import TableOutcome, build_manifest, load_manifest
 from tamis.write.parquet import write_table
 from tamis.write.report import render_datasheet, render_report
@@ -50,6 +59,14 @@ class Job:
     findings: Findings
     keyring: KeyRing
     progress: Progress
+    approvals: tuple[Approval, ...] = ()
+    """those that count"""
+    signer: Signer | None = None
+    lineage: Lineage | None = None
+    population: Table | None = None
+    """the declared one: read, never released"""
+    rules: Rules | None = None
+    """for redaction: the recognizers of the user's files take part"""
 
 
 def apply_plan(
@@ -59,17 +76,24 @@ def apply_plan(
     *,
     state: str | Path | None = None,
     key: KeySource | MasterKey | None = None,
+    approvals: Approvals | None = None,
+    signer: Signer | None = None,
+    lineage: Lineage | None = None,
     progress: Progress | None = None,
 ) -> Release:
     """Execute exactly this plan on data of the same schema; decides nothing.
 
-    Raises PlanError when the plan is open, or stale: schema, packs, key or a re-detected role differ from what it was made with.
+    Approvals lie beside a plan file; for a plan given as a value they are `approvals`. `signer` signs the journal's entry.
+    Raises PlanError when the plan is open, not approved as it demands, or stale: schema, packs, key or a re-detected role differ from
+    what it was made with.
     """
     progress = progress or Silent()
     base = Path() if isinstance(plan, Plan) else Path(plan).parent
     loaded = plan if isinstance(plan, Plan) else load_document(Path(plan), Plan)
     require_consistent(loaded)
     require_decided(loaded)
+    found = approvals if approvals is not None or isinstance(plan, Plan) else load_approvals(Path(plan))
+    approved = require_approved(loaded, found or Approvals())
     keyring = key_of(key, loaded.key, base)
     read_options = {table.name: table.read for table in loaded.tables}
     tables = load_tables(data, lambda name: read_options.get(name, ReadOptions()), progress, {})
@@ -79,36 +103,67 @@ def apply_plan(
             "other_key", f"The plan was made with key {loaded.key_id}, this is {keyring.key_id}.", hint="Use that key, or plan again."
         )
     rules = load_rules(tuple(loaded.packs), base=base)
+    ner = load_ner(loaded.ner, base) if loaded.ner else None
     with working_on(tables):
         profile = profile_tables(tables, k=loaded.privacy.k, progress=progress)
-        findings = detect_columns(tables, profile, rules, progress=progress)
-    _require_fresh(loaded, findings, {pack.name: pack.digest for pack in rules.packs})
-    return execute(Job(loaded, tables, profile, findings, keyring, progress), Path(out), Path(state) if state else base / ".tamis")
+        findings = detect_columns(tables, profile, rules, ner=ner, progress=progress)
+    _require_fresh(loaded, findings, {pack.location: pack.digest for pack in rules.packs})
+    population = load_population(loaded.privacy, base, progress)
+    job = Job(loaded, tables, profile, findings, keyring, progress, approved.counted, signer, lineage, population, rules)
+    return execute(job, Path(out), Path(state) if state else base / ".tamis")
 
 
-def verify_release(out: str | Path, *, progress: Progress | None = None) -> Verification:
-    """Re-check a release from its files alone. `out` is OUT (its current release) or a release folder."""
+def verify_release(out: str | Path, *, public_keys: Sequence[str] = (), progress: Progress | None = None) -> Verification:
+    """Re-check a release from its files alone. `out` is OUT (its current release) or a release folder.
+
+    `public_keys` (base64, or PEM files) are the keys to trust: the manifest must then be signed by one of them, and what was found is
+    authenticated. Without them it is consistent at best.
+    """
     folder = Path(out)
     if not (folder / "manifest.json").is_file():
         if not (folder / "current" / "manifest.json").is_file():
             raise UsageError("no_release", f"There is no release in {folder}.", hint="Name OUT or a release folder.")
         folder = (folder / "current").resolve()
+    require_not_revoked(folder.absolute())
     with (progress or Silent()).stage("verify", folder.name):
-        return recheck_release(folder, load_manifest(folder / "manifest.json"))
+        found = recheck_release(folder, load_manifest(folder / "manifest.json"))
+        trusted = [load_public_key(key) for key in public_keys]
+        check = check_signature(folder / "manifest.json", folder / SIGNATURE, trusted)
+        if check is None:
+            return found
+        authenticated = bool(trusted) and check.status is CheckStatus.OK
+        return found.model_copy(update={"checks": (*found.checks, check), "authenticated": authenticated})
 
 
 def execute(job: Job, out: Path, state: Path) -> Release:
-    """Transform, write, verify, gate, publish; what the plan says and nothing else."""
+    """Transform, write, verify, gate, publish; what the plan says and nothing else. Lineage is told what came of it."""
+    if job.lineage is None:
+        return _executed(job, out, state)[0]
+    job.lineage.start(job.plan, job.tables)
+    try:
+        release, manifest = _executed(job, out, state)
+    except BaseException as error:
+        job.lineage.fail(error if isinstance(error, TamisError) else None)
+        raise
+    if release.path is None:
+        job.lineage.fail(None, release.verdict)
+    else:
+        job.lineage.complete(manifest, release.verdict, release.path)
+    return release
+
+
+def _executed(job: Job, out: Path, state: Path) -> tuple[Release, Manifest]:
     started = datetime.now(UTC)
     require_decided(job.plan)
     require_released(job.plan)
+    _require_live_inputs(job.tables, state)
     with working_on(job.tables), ReleaseStore(out) as store:
         with job.progress.stage("transform", "input ids"):
             input_ids = {table.name: _input_id(table, job.keyring) for table in job.tables}
         release_id = digest([job.plan.digest, input_ids, job.keyring.key_id])[:32]
         staging = store.staging(release_id)
         outcomes = _write_tables(job, staging, release_id, input_ids)
-        verdict = _verified(job, staging, outcomes)
+        verdict = _verified(job, staging, outcomes, _live_releases(job.plan, store, release_id))
         manifest = build_manifest(
             job.plan,
             verdict,
@@ -119,14 +174,31 @@ def execute(job: Job, out: Path, state: Path) -> Release:
             licences=licences(),
         )
         write_text_atomic(staging / "manifest.json", pretty_json(manifest), 0o644)
+        if job.signer is not None:
+            write_text_atomic(staging / SIGNATURE, pretty_json(sign_file(staging / "manifest.json", job.signer)), 0o644)
         write_text_atomic(staging / "datasheet.html", render_datasheet(manifest), 0o644)
         run = RunFolder(state, f"{started:%Y%m%dT%H%M%S%f}-{release_id[:12]}")
         report = _record(job, run, verdict, manifest, outcomes, started)
+        facts = _journal_facts(job, run, verdict, manifest, out)
         if verdict.failed:
             store.quarantine(staging, run.path / "quarantine")
-            return Release(release_id, None, run.path, report, None, verdict, job.plan.digest)
+            Journal(state, job.signer).append("refused", facts)
+            return Release(release_id, None, run.path, report, None, verdict, job.plan.digest), manifest
+        # Entered first: a release that nobody recorded would be worse than a record of one that a kill prevented.
+        Journal(state, job.signer).append("applied", facts)
         path = store.publish(staging, release_id)
-        return Release(release_id, path, run.path, report, path / "manifest.json", verdict, job.plan.digest)
+        return Release(release_id, path, run.path, report, path / "manifest.json", verdict, job.plan.digest), manifest
+
+
+def _require_live_inputs(tables: Sequence[Table], state: Path) -> None:
+    """Data out of a revoked release may not be released again."""
+    revoked = Catalog(state).revoked_among(sorted({parent for table in tables for parent in table.source.parents}))
+    if revoked:
+        raise DataError(
+            "revoked",
+            f"The data comes from {listed(one.release_id for one in revoked)}, which was revoked.",
+            hint="Use its successor; see: tamis trace.",
+        )
 
 
 def _input_id(table: Table, keyring: KeyRing) -> str:
@@ -150,14 +222,23 @@ def _input_id(table: Table, keyring: KeyRing) -> str:
 def _write_tables(job: Job, staging: Path, release_id: str, input_ids: Mapping[str, str]) -> dict[str, TableOutcome]:
     """Parents before children, so that the children of suppressed rows go with them."""
     entities = _redacted_entities(job.plan)
-    spans = make_span_finder(entities or None) if entities is not None else None
+    spans = make_span_finder(entities or None, job.rules) if entities is not None else None
     suppressed: dict[tuple[str, str], pl.Series] = {}
     outcomes: dict[str, TableOutcome] = {}
     by_name = {table.name: table for table in job.tables}
+    known = populations(job.population, job.plan)
     for plan in parents_first(job.plan.tables):
         table = by_name[plan.name]
         with job.progress.stage("transform", plan.name):
-            done = apply_table(table, job.plan, keyring=job.keyring, scope=release_id, spans=spans, suppressed=suppressed)
+            done = apply_table(
+                table,
+                job.plan,
+                keyring=job.keyring,
+                scope=release_id,
+                spans=spans,
+                suppressed=suppressed,
+                population=known.get(plan.name),
+            )
             suppressed |= {(plan.name, column): values for column, values in done.suppressed_keys.items()}
         folder = folder_name(plan.name)
         with job.progress.stage("write", plan.name):
@@ -195,11 +276,21 @@ def _actions_text(plan: TablePlan) -> str:
     return canonical_json({column.name: column.action.action for column in plan.released})
 
 
-def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome]) -> Verdict:
+def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome], live: Sequence[LiveRelease]) -> Verdict:
     after = {name: _written(staging, outcome) for name, outcome in outcomes.items()}
     before = {table.name: table for table in job.tables}
     gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
-    return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, progress=job.progress)
+    known = populations(job.population, job.plan)
+    return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, live=live, populations=known, progress=job.progress)
+
+
+def _live_releases(plan: Plan, store: ReleaseStore, release_id: str) -> tuple[LiveRelease, ...]:
+    """The other releases in OUT that stable pseudonyms of this plan can be joined to; withdrawn ones are not live."""
+    if not any(stable_domain(column.action) for _, column in plan.walk()):
+        return ()
+    others = sorted(name for name in store.releases() if name != release_id and not store.revoked(name))
+    found = (live_release(store.out / name, load_manifest(store.out / name / "manifest.json")) for name in others)
+    return tuple(one for one in found if one is not None)
 
 
 def _written(staging: Path, outcome: TableOutcome) -> pl.LazyFrame:
@@ -224,6 +315,7 @@ def _record(
         "host": platform.node(),
         "python": platform.python_version(),
         "passed": not verdict.failed,
+        "approvals": [approval.model_dump(mode="json") for approval in job.approvals],
         "notes": [f"{clean_name(table.name)}: {note}" for table in job.tables for note in table.source.notes] + _other_versions(job.plan),
         "suppressed": {name: outcome.suppressed_rows for name, outcome in outcomes.items()},
         "rows_dropped": {name: outcome.rows_dropped for name, outcome in outcomes.items()},
@@ -242,6 +334,17 @@ def _record(
     return run.write_text("report.html", html)
 
 
+def _journal_facts(job: Job, run: RunFolder, verdict: Verdict, manifest: Manifest, out: Path) -> dict[str, Any]:
+    """What history, ledger, catalog and audit are views of: the manifest's facts, what failed, who approved."""
+    return facts_of(manifest, out) | {
+        "run_id": run.path.name,
+        "parents": sorted({parent for table in job.tables for parent in table.source.parents}),
+        "approved_by": [clean_name(approval.by) for approval in job.approvals],
+        "gates_failed": [result.measure for result in verdict.failed],
+        "figures": {measure.name: measure.value for measure in verdict.measures if "." not in measure.name.partition("@")[2]},
+    }
+
+
 def _other_versions(plan: Plan) -> list[str]:
     """Libraries that are not those the plan was made with: worth knowing, no reason to refuse."""
     now = library_versions()
@@ -258,7 +361,7 @@ def _person() -> str:
     return "unknown"
 
 
-_TAKEN = frozenset({"current", "manifest.json", "datasheet.html"})
+_TAKEN = frozenset({"current", "manifest.json", "datasheet.html", "revoked.json", SIGNATURE})
 """what else lies in a release folder"""
 
 

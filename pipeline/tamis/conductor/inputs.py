@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -68,8 +69,17 @@ def load_tables(
     tables = []
     for name, source in found.items():
         with progress.stage("read", clean_name(name)):
-            tables.append(read_table(name, source, options(name)))
+            table = read_table(name, source, options(name))
+            tables.append(replace(table, locations=_locations(source, table)))
     return tuple(tables)
+
+
+def _locations(source: Sequence[Path] | Frame, table: Table) -> tuple[str, ...]:
+    """Where a table was read from; a table of a release is its folder, whichever of its files was named."""
+    if isinstance(source, pl.LazyFrame | pl.DataFrame):
+        return ()
+    paths = [path.resolve() for path in source]
+    return tuple(sorted({str(path.parent if table.source.parents else path) for path in paths}))
 
 
 def _named(data: Data, sources: Mapping[str, Sequence[Path]]) -> Mapping[str, Sequence[Path] | Frame]:

@@ -21,22 +21,25 @@ from tamis.verify.leak import scan_leaks
 from tamis.verify.shapes import Shape, shapes_of_plan
 
 
-def rows_lost(plan: Plan, tables: tuple[Table, ...], keyring: KeyRing) -> dict[str, float]:
+def rows_lost(plan: Plan, tables: tuple[Table, ...], keyring: KeyRing, known: Mapping[str, pl.LazyFrame] | None = None) -> dict[str, float]:
     """Share of each table's rows that would be left out: small classes, and children of rows left out."""
-    lean = plan.model_copy(update={"tables": tuple(_classes_only(table, plan.privacy.l is not None) for table in plan.tables)})
-    return {name: lost for name, (lost, _) in _applied(lean, tables, keyring).items()}
+    guarded = plan.privacy.l is not None or plan.privacy.t is not None
+    lean = plan.model_copy(update={"tables": tuple(_classes_only(table, guarded) for table in plan.tables)})
+    return {name: lost for name, (lost, _) in _applied(lean, tables, keyring, known).items()}
 
 
-def above_limit(plan: Plan, tables: tuple[Table, ...], keyring: KeyRing) -> tuple[str, ...]:
+def above_limit(
+    plan: Plan, tables: tuple[Table, ...], keyring: KeyRing, known: Mapping[str, pl.LazyFrame] | None = None
+) -> tuple[str, ...]:
     """Tables that lose more rows than `max_suppressed` because rows of their parents are left out.
 
-    Costs nothing where no parent loses a row.
+    `known` is the declared population by table. Costs nothing where no parent loses a row.
     """
     losing = {table.name for table in plan.tables if table.classes is not None and table.classes.suppressed_rows}
     affected = [table.name for table in plan.tables if losing & ancestors(plan, table.name)]
     if not affected:
         return ()
-    lost = rows_lost(plan, tables, keyring)
+    lost = rows_lost(plan, tables, keyring, known)
     return tuple(name for name in affected if lost[name] > plan.privacy.max_suppressed)
 
 
@@ -69,12 +72,17 @@ def _decided(column: ColumnPlan) -> ColumnPlan:
     return column.model_copy(update={"status": Status.DECIDED})
 
 
-def _applied(plan: Plan, tables: tuple[Table, ...], keyring: KeyRing) -> dict[str, tuple[float, pl.LazyFrame]]:
+def _applied(
+    plan: Plan, tables: tuple[Table, ...], keyring: KeyRing, known: Mapping[str, pl.LazyFrame] | None = None
+) -> dict[str, tuple[float, pl.LazyFrame]]:
     suppressed: dict[tuple[str, str], pl.Series] = {}
     by_name = {table.name: table for table in tables}
     out = {}
     for table in parents_first(plan.tables):
-        done = apply_table(by_name[table.name], plan, keyring=keyring, scope="trial", spans=None, suppressed=suppressed)
+        population = (known or {}).get(table.name)
+        done = apply_table(
+            by_name[table.name], plan, keyring=keyring, scope="trial", spans=None, suppressed=suppressed, population=population
+        )
         suppressed |= {(table.name, column): values for column, values in done.suppressed_keys.items()}
         released = {column.name for column in table.released}
         places = [place for place, name in enumerate(done.frame.collect_schema().names()) if name in released]
@@ -160,6 +168,7 @@ def _with_keys(shape: Shape, kept: set[str]) -> Shape:
     return replace(
         shape,
         references=references,
+        domains=tuple(pair for pair in shape.domains if pair[0] not in gone),  # equal tokens join without a reference too
         unit=None if hidden else shape.unit,
         hidden_unit=shape.unit if hidden else shape.hidden_unit,
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -54,11 +55,27 @@ class NumberBand(Frozen):
     upper: float | None = None
 
 
+class NumberCuts(Frozen):
+    """Half-open intervals between stated edges: '30-39' for integers, '[0.5, 1)' for numbers; open at both ends, '<30' and '>=90'.
+
+    Each interval holds values of at least k persons, so that an edge tells of nobody.
+    """
+
+    kind: Literal["number_cuts"] = "number_cuts"
+    edges: Annotated[tuple[float, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("'edges' must ascend")
+        return self
+
+
 class DatePart(Frozen):
-    """Month '2024-03', quarter '2024-Q1', year '2024', five years '2020-2024', decade '2020-2029'; all text."""
+    """Day '2024-03-09', month '2024-03', quarter '2024-Q1', year '2024', five years '2020-2024', decade '2020-2029'; all text."""
 
     kind: Literal["date_part"] = "date_part"
-    unit: Literal["month", "quarter", "year", "5 years", "decade"]
+    unit: Literal["day", "month", "quarter", "year", "5 years", "decade"]
 
 
 class AgeBand(Frozen):
@@ -98,7 +115,15 @@ class Everything(Frozen):
     kind: Literal["everything"] = "everything"
 
 
-AnyRecode = Annotated[AsIs | NumberBand | DatePart | AgeBand | Prefix | CategoryMap | Everything, Field(discriminator="kind")]
+class AsCell(Frozen):
+    """Local recoding: the label of the row's cell in this column; which cell that is, the table's `classes` say. Text."""
+
+    kind: Literal["as_cell"] = "as_cell"
+
+
+AnyRecode = Annotated[
+    AsIs | NumberBand | NumberCuts | DatePart | AgeBand | Prefix | CategoryMap | Everything | AsCell, Field(discriminator="kind")
+]
 
 
 # ------------------------------------------------------------------------------------------------------------------------- actions
@@ -161,13 +186,17 @@ class Generalize(Action):
     length: Annotated[int, Field(ge=1)] | None = None
     """prefix: characters that stay"""
     hierarchy: str | None = None
-    """hierarchy: its name in rules/hierarchies/ or a path to a CSV (one row per value, one column per level)"""
+    """hierarchy, auto: its name in rules/hierarchies/ or a path to a CSV (one row per value, one column per level)"""
     level: Level | None = None
-    """hierarchy: the level, 0 is the value itself"""
+    """hierarchy, auto: exactly this level, 0 is the value itself"""
     as_of: dt.date | None = None
     """age: the day at which the age is taken; default: 1 January after the latest k-safe date of the column"""
     max_level: Level | None = None
     """auto: never coarser than this level"""
+    order: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    """auto: the values from low to high, where their order is not plain from the words; only neighbors are put together"""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """auto: how much a loss in this column counts; what the purpose needs most gets more than 1 and is generalized last"""
     recode: AnyRecode | None = None
     """resolved: exactly what is done"""
 
@@ -221,7 +250,8 @@ class ShiftDates(Action):
 class Fake(Action):
     """Replace an identifier by an invented one of the same kind; equal values of one domain get equal fakes.
 
-    Neutral in locale, gender and length unless asked. `unique` keeps different values different (for keys).
+    Neutral in locale, gender and length unless asked. `unique` keeps different values different (for keys). What a fake is asked to
+    keep of its original is released: it counts as a kept quasi-identifier.
     """
 
     accepts: ClassVar[frozenset[DataType]] = ANY_TYPE - {DataType.BINARY, DataType.BOOLEAN, DataType.DURATION}
@@ -233,9 +263,43 @@ class Fake(Action):
         "company", "job", "url", "ip_address", "iban", "credit_card", "national_id",
     ]  # fmt: skip
     domain: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")] | None = None
-    """default: the kind"""
-    locale: Annotated[str, Field(pattern=r"^[a-z]{2}(_[A-Z]{2})?$")] | None = None
+    """default: the kind; with `person`: person"""
+    locale: Annotated[str, Field(pattern=r"^(keep|[a-z]{2}(_[A-Z]{2})?)$")] | None = None
+    """keep: that of each value, by its script and words, or by `locale_from`"""
+    locale_from: Annotated[str, Field(min_length=1)] | None = None
+    """locale keep: the column of the same table that tells it: a name, a country, a locale code; default: the column itself"""
+    gender_from: Annotated[str, Field(min_length=1)] | None = None
+    """keep the gender that this column of the same table tells, in words or by a first name; it may be the column itself"""
+    person: Annotated[str, Field(min_length=1)] | None = None
+    """column of the same table that names the person: all fakes of one person match, the e-mail address the name"""
+    link: Literal["release", "stable"] = "release"
+    """stable: the same fakes in every release under this key; needs a reason"""
     unique: bool = False
+    format: Literal["neutral", "keep"] = "neutral"
+    """keep: length, separators, upper and lower case of each value, as far as reserved ranges allow"""
+    checksum: Literal["valid", "broken"] = "valid"
+    """broken: check digits are wrong on purpose, so that no system takes the value for a real one"""
+    frequency: Literal["uniform", "natural"] = "uniform"
+    """natural: names are as frequent as in Faker's lists, which for some locales are a census's"""
+
+    @model_validator(mode="after")
+    def _keeps_what_it_can(self) -> Self:
+        named = {"person_name", "first_name", "last_name", "company", "email", "username"}
+        if self.locale_from is not None and self.locale != "keep":
+            raise ValueError("'locale_from' belongs to 'locale: keep'")
+        if self.gender_from is not None and self.kind not in named - {"company"}:
+            raise ValueError(f"'gender_from' has no meaning for a fake of kind {self.kind}")
+        if self.frequency == "natural" and self.kind not in named:
+            raise ValueError(f"'frequency: natural' is for names, not for a fake of kind {self.kind}")
+        if self.checksum == "broken" and self.kind not in ("iban", "credit_card", "national_id"):
+            raise ValueError(f"a fake of kind {self.kind} has no check digits that could be broken")
+        return self
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Parameter to the column of the same table it names."""
+        named = {"person": self.person, "gender_from": self.gender_from, "locale_from": self.locale_from}
+        return {word: column for word, column in named.items() if column is not None}
 
 
 class Synthesize(Action):
@@ -296,6 +360,17 @@ def accepted_types(action: Action) -> frozenset[DataType]:
     if isinstance(action, Generalize) and action.to == "band":
         return NUMERIC | {DataType.EMPTY}
     return type(action).accepts
+
+
+def stable_domain(action: Action) -> str | None:
+    """The domain in which the action's results join with other releases; None when they do not."""
+    match action:
+        case Pseudonymize(link="stable"):
+            return action.domain
+        case Fake(link="stable"):
+            return f"fake {action.domain or ('person' if action.person else action.kind)} {action.kind}"
+        case _:
+            return None
 
 
 def is_resolved(action: Action) -> bool:

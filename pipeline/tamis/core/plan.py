@@ -7,11 +7,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
-from tamis.core.actions import AnyAction, Drop, is_resolved, output_type
+from tamis.core.actions import AnyAction, AnyRecode, Drop, is_resolved, output_type
 from tamis.core.canonical import digest
-from tamis.core.policy import Gate, Privacy, ReadOptions
+from tamis.core.policy import ApprovalRule, Gate, Privacy, ReadOptions
 from tamis.core.proxy import ProxyModel
-from tamis.core.types import Column, DataType, Evidence, Frozen, Role
+from tamis.core.types import Column, DataType, Evidence, Exposure, Frozen, Role
 
 PLAN_VERSION: Literal[1] = 1
 
@@ -54,14 +54,48 @@ class ColumnPlan(Frozen):
         return output_type(self.action, self.type)
 
 
+class Alternative(Frozen):
+    """Another node of the lattice that was looked at: what it would cost and leave. A reviewer may pick it."""
+
+    levels: Mapping[str, int]
+    loss: float
+    suppressed_rows: int
+    highest_risk: float
+    """1 / persons of the smallest class (prosecutor)"""
+    average_risk: float
+    """classes / persons (marketer)"""
+
+
+class Cell(Frozen):
+    """A class of local recoding: per quasi-identifier a level of its ladder and the label there; at least k persons are in it.
+
+    A row belongs to the first cell of the plan that covers all its values; rows that no cell covers are suppressed. A cell covers a
+    value whose label at the cell's level is the cell's, and that satisfies the condition of `only`, where there is one.
+    """
+
+    levels: tuple[int, ...]
+    labels: tuple[str | None, ...]
+    """released text; None is the missing value"""
+    only: Mapping[str, tuple[tuple[int, str | None], ...]] = {}
+    """conditions: of this quasi-identifier the cell takes only values that have one of these (level, label); what is released is
+    `labels` all the same. They tell cells apart whose labels overlap; at least k persons of the table have each of these labels"""
+
+
 class Classes(Frozen):
     """How the quasi-identifiers of a table reach k: the chosen node of the generalization lattice and its figures."""
 
     quasi_identifiers: tuple[str, ...]
     k: int
-    l: int | None = None
+    l: float | None = None
+    diversity: Literal["distinct", "entropy", "recursive"] = "distinct"
+    c: float | None = None
+    t: float | None = None
+    distance: Literal["equal", "ordered", "hierarchical"] = "equal"
+    k_map: int | None = None
+    presence: tuple[float, float] | None = None
     unit: str | None = None
     """column whose distinct values are counted instead of rows"""
+    recoding: Literal["full-domain", "local"] = "full-domain"
     levels: Mapping[str, int] = {}
     heights: Mapping[str, int] = {}
     loss: float | None = None
@@ -70,6 +104,15 @@ class Classes(Frozen):
     """estimated on the data the plan was made with"""
     nodes_checked: int = 0
     search_complete: bool = True
+    """whether the chosen node is proven to be the one of least loss"""
+    lower_bound: float | None = None
+    """no node has a smaller loss; equals `loss` where the search was complete"""
+    alternatives: tuple[Alternative, ...] = ()
+    """none of them is both better and safer than another; sorted by loss"""
+    ladders: Mapping[str, tuple[AnyRecode, ...]] = {}
+    """local recoding: the levels that `cells` refer to"""
+    cells: tuple[Cell, ...] = ()
+    """local recoding: the classes, in the order in which they are tried"""
 
 
 class Reference(Frozen):
@@ -92,6 +135,8 @@ class TablePlan(Frozen):
     unit: str | None = None
     """column that names persons: literals and models are safe for k of them, not for k rows"""
     classes: Classes | None = None
+    exposure: Exposure | None = None
+    """risk of the input the plan was made with; internal"""
     references: tuple[Reference, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -119,8 +164,11 @@ class Plan(Frozen):
     policy_digest: str
     packs: Mapping[str, str] = {}
     """pack name to digest of its content"""
+    ner: str | None = None
+    """the policy's model for names in text: columns are detected again with the same one"""
     privacy: Privacy
     gates: tuple[Gate, ...] = ()
+    approvals: ApprovalRule = ApprovalRule()
     key: str | None = None
     """where the key is (env:NAME, file:PATH); never the key"""
     key_id: str | None = None

@@ -7,7 +7,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
+
+    from tamis.core.errors import TamisError
+    from tamis.core.plan import Plan
+    from tamis.core.record import Manifest, Verdict
+    from tamis.core.types import Table
 
 
 class KeyRing(Protocol):
@@ -55,6 +62,22 @@ class SpanFinder(Protocol):
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """For each text its spans, sorted, not overlapping."""
+        ...
+
+
+class Lineage(Protocol):
+    """Tells another system about a run: what begins, what came of it. Made by a door, called by the conductor."""
+
+    def start(self, plan: Plan, tables: tuple[Table, ...]) -> None:
+        """A run of this plan over these tables begins."""
+        ...
+
+    def complete(self, manifest: Manifest, verdict: Verdict, path: Path) -> None:
+        """The release is published at `path`."""
+        ...
+
+    def fail(self, error: TamisError | None, verdict: Verdict | None = None) -> None:
+        """Nothing was published: because of an error, or because of the gates that failed."""
         ...
 
 

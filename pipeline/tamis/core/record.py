@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tamis.core.policy import Gate
-from tamis.core.types import DataType, Frozen, Role
+from tamis.core.types import DataType, Exposure, Frozen, Role
 
 
 class Measure(Frozen):
@@ -111,6 +111,8 @@ class Verdict(Frozen):
     diffs: tuple[ColumnDiff, ...] = ()
     classes_before: tuple[ClassSizes, ...] = ()
     classes_after: tuple[ClassSizes, ...] = ()
+    exposure_before: tuple[Exposure, ...] = ()
+    exposure_after: tuple[Exposure, ...] = ()
     contract: Mapping[str, Any] = {}
     """table to the contract suite (Great Expectations JSON) that ran: it is published with the release"""
 
@@ -182,7 +184,15 @@ class Manifest(Frozen):
     packs: Mapping[str, str]
     key_id: str | None
     k: int
-    l: int | None = None
+    l: float | None = None
+    diversity: Literal["distinct", "entropy", "recursive"] = "distinct"
+    c: float | None = None
+    t: float | None = None
+    distance: Literal["equal", "ordered", "hierarchical"] = "equal"
+    k_map: int | None = None
+    presence: tuple[float, float] | None = None
+    population_size: int | None = None
+    risk_threshold: float = 0.2
     tables: tuple[ManifestTable, ...]
     measures: tuple[Measure, ...]
     gates: tuple[GateResult, ...]

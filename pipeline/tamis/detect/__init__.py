@@ -7,54 +7,85 @@ telling in a single cell (an e-mail address in a comment) are counted over whole
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from tamis.core.ports import Progress
 from tamis.core.types import DatasetProfile, DataType, Evidence, Finding, Findings, Role, Table, TableProfile
-from tamis.detect.columns import ColumnFacts, Places, study_column
+from tamis.detect.columns import ColumnFacts, study_column
 from tamis.detect.combine import judge
-from tamis.detect.context import foreign_person_keys, read_context
-from tamis.detect.names import Lexicon, common_prefix, domain_prefix, name_pairs, read_name, tokens_of
+from tamis.detect.context import TableContext, foreign_person_keys, read_context
+from tamis.detect.evidence import Places
+from tamis.detect.names import common_prefix, domain_prefix, name_pairs, read_name
+from tamis.detect.ner import NerModel, load_ner
+from tamis.detect.prose import inside_cells
 from tamis.detect.sample import take_sample
-from tamis.detect.stray import find_strays, inside_prose
+from tamis.detect.stray import find_strays
 from tamis.detect.text import make_span_finder
+from tamis.detect.tokens import Lexicon, tokens_of
 from tamis.rules import Rules
 
-__all__ = ["detect_columns", "make_span_finder"]
+__all__ = ["NerModel", "detect_columns", "load_ner", "make_span_finder", "study_tables"]
 
 
-def detect_columns(tables: Sequence[Table], profile: DatasetProfile, rules: Rules, *, progress: Progress | None = None) -> Findings:
-    """One finding per column of every table, in input order.
+@dataclass(frozen=True)
+class Studied:
+    """All that is known of the columns of a job before they are judged."""
+
+    facts: Mapping[str, tuple[ColumnFacts, ...]]
+    contexts: Mapping[str, TableContext]
+    parents: Mapping[tuple[str, str], str]
+    """(table, column) to the table of persons whose key its values are"""
+
+
+def detect_columns(
+    tables: Sequence[Table], profile: DatasetProfile, rules: Rules, *, ner: NerModel | None = None, progress: Progress | None = None
+) -> Findings:
+    """One finding per column of every table, in input order; a NER model, where one is given, adds evidence.
 
     Deterministic, and independent of the order and chunking of rows. No evidence holds a cell value.
     """
-    lexicon, places = Lexicon.of(rules), Places.of(rules)
-    facts: dict[str, tuple[ColumnFacts, ...]] = {}
-    for table in tables:
-        with _stage(progress, table):
-            facts[table.name] = _study(table, profile.table(table.name), rules, lexicon, places)
-    contexts = {table.name: read_context(table.name, facts[table.name], lexicon) for table in tables}
-    parents = foreign_person_keys(profile, contexts, facts)
+    studied = study_tables(tables, profile, rules, ner=ner, progress=progress)
     findings: list[Finding] = []
     for table in tables:
-        own = [
-            judge(
-                table.name,
-                fact,
-                contexts[table.name],
-                rules,
-                parent=parents.get((table.name, fact.column.name)),
-                texts=inside_prose(fact.sample) if fact.is_prose else {},
-            )
-            for fact in facts[table.name]
-        ]
-        strays = find_strays(table, facts[table.name], own)
+        own = judge_table(table.name, studied, rules, ner=ner)
+        strays = find_strays(table, studied.facts[table.name], own, rules)
         findings.extend(_with_strays(finding, strays.get(i, ())) for i, finding in enumerate(own))
     return Findings(findings=tuple(findings))
 
 
-def _study(table: Table, profile: TableProfile, rules: Rules, lexicon: Lexicon, places: Places) -> tuple[ColumnFacts, ...]:
+def study_tables(
+    tables: Sequence[Table], profile: DatasetProfile, rules: Rules, *, ner: NerModel | None = None, progress: Progress | None = None
+) -> Studied:
+    """What names, values, tables and references say, before any verdict."""
+    lexicon, places = Lexicon.of(rules), Places.of(rules)
+    facts: dict[str, tuple[ColumnFacts, ...]] = {}
+    for table in tables:
+        with _stage(progress, table):
+            facts[table.name] = _study(table, profile.table(table.name), rules, lexicon, places, ner)
+    contexts = {table.name: read_context(table.name, facts[table.name], lexicon) for table in tables}
+    return Studied(facts, contexts, foreign_person_keys(profile, contexts, facts))
+
+
+def judge_table(name: str, studied: Studied, rules: Rules, *, ner: NerModel | None = None) -> list[Finding]:
+    """The verdicts on the columns of one table, strays aside."""
+    return [
+        judge(
+            name,
+            fact,
+            studied.contexts[name],
+            rules,
+            parent=studied.parents.get((name, fact.column.name)),
+            texts=inside_cells(fact, rules, ner) if fact.is_prose else {},
+        )
+        for fact in studied.facts[name]
+    ]
+
+
+def _study(
+    table: Table, profile: TableProfile, rules: Rules, lexicon: Lexicon, places: Places, ner: NerModel | None
+) -> tuple[ColumnFacts, ...]:
     tokens = [tokens_of(name, lexicon) for name in table.names]
     prefix, domain, pairs = common_prefix(tokens), domain_prefix(tokens), name_pairs(tokens)
     facts = []
@@ -62,7 +93,7 @@ def _study(table: Table, profile: TableProfile, rules: Rules, lexicon: Lexicon, 
         stripped = _without_prefix(tokens[index], prefix, domain, pairs)
         measured = profile.columns[index]
         sample = take_sample(table, index, measured)
-        facts.append(study_column(index, column, measured, read_name(stripped, lexicon), sample, rules, places))
+        facts.append(study_column(index, column, measured, read_name(stripped, lexicon), sample, rules, places, ner))
     return tuple(facts)
 
 

@@ -3,56 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tamis.core.types import Column, ColumnProfile, DataType, Evidence
 from tamis.detect import weights as w
-from tamis.detect.dictionaries import member_counts, set_members
-from tamis.detect.fit import Seen, effective_type, fitness, phones_confirmed
+from tamis.detect.evidence import Claim, Places, is_json, tagged_claims, value_claims
+from tamis.detect.fit import Seen, effective_type, fitness
 from tamis.detect.names import NameReading
+from tamis.detect.ner import NerModel
 from tamis.detect.sample import Sample
-from tamis.detect.values import ENTITY_OF, Checked, Looks, check_digits, look_at
-from tamis.rules import Rules, ValueSet
+from tamis.detect.values import Looks, look_at
+from tamis.rules import Rules
 
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Evidence for one entity, with what it needs to hold."""
-
-    evidence: Evidence
-    entity: str
-    about_person: bool = False
-    marks: bool = False
-
-    @property
-    def weight(self) -> float:
-        """What it would earn alone."""
-        return self.evidence.weight
-
-
-@dataclass(frozen=True)
-class Places:
-    """Folded names and codes of countries and US states, from rules/hierarchies/."""
-
-    countries: frozenset[str]
-    country_codes: frozenset[str]
-    states: frozenset[str]
-    state_codes: frozenset[str]
-
-    @classmethod
-    def of(cls, rules: Rules) -> Places:
-        """Read the two hierarchies; what is written in two or three capitals is a code."""
-        countries, states = rules.hierarchy("countries"), rules.hierarchy("us_states")
-        return cls(
-            frozenset(name for name in countries if not _is_code(name)),
-            frozenset(name for name in countries if _is_code(name)),
-            frozenset(name for name in states if not _is_code(name)),
-            frozenset(name for name in states if _is_code(name)),
-        )
-
-
-def _is_code(text: str) -> bool:
-    return len(text) <= 3 and text.isupper()
+_FORMED = frozenset({"EMAIL_ADDRESS", "PHONE_NUMBER", "IBAN_CODE", "CREDIT_CARD", "IP_ADDRESS", "MAC_ADDRESS", "US_SSN"})
+"""entities with a form of their own: where it fits, a weak name is enough"""
 
 
 @dataclass(frozen=True)
@@ -82,6 +46,11 @@ class ColumnFacts:
         yield from self.values
 
     @property
+    def holds_json(self) -> bool:
+        """Cells are JSON documents."""
+        return self.column.type == DataType.TEXT and is_json(self.looks, self.sample.values)
+
+    @property
     def is_prose(self) -> bool:
         """Many words per cell, many different cells."""
         profile = self.profile
@@ -89,135 +58,39 @@ class ColumnFacts:
             return False
         words = profile.words_mean or 0.0
         named = any(claim.entity == "FREE_TEXT" for claim in self.names)
+        if self.holds_json:
+            return True
         varied = profile.uniqueness >= 0.2 or profile.distinct >= 500
         return varied and words >= (w.PROSE_WORDS / 2 if named else w.PROSE_WORDS)
 
 
 def study_column(
-    index: int, column: Column, profile: ColumnProfile, reading: NameReading, sample: Sample, rules: Rules, places: Places
+    index: int,
+    column: Column,
+    profile: ColumnProfile,
+    reading: NameReading,
+    sample: Sample,
+    rules: Rules,
+    places: Places,
+    ner: NerModel | None = None,
 ) -> ColumnFacts:
     """Names, forms, check digits, lists of one column."""
     looks = look_at(sample, column.type)
     kind = effective_type(column, sample)
-    values: list[Claim] = []
-    if kind in (DataType.TEXT, DataType.INTEGER) and looks.n:
-        values += _checked(check_digits(sample, looks), looks)
-    if column.type == DataType.TEXT and looks.n:
-        values += _patterns(sample, looks)
-        values += _lists(sample, looks, rules, places)
-    names = tuple(_name_claims(column, Seen(kind, profile, sample, looks), reading, rules, values))
+    seen = Seen(kind, profile, sample, looks)
+    values = list(value_claims(column, seen, rules, places))
+    if ner is not None and column.type == DataType.TEXT:
+        values += tagged_claims(ner, looks, sample)
+    if reading.placeholder:
+        values = [_raised(claim) for claim in values]
+    names = (*_name_claims(column, seen, reading, rules, values), *_named_person(reading, seen))
     return ColumnFacts(index, column, profile, reading, sample, looks, names, tuple(values))
 
 
-# ---------------------------------------------------------------------------------------------------------------------- values
-
-
-def _claim(source: str, rule: str, entity: str, hits: int, of: int, weight: float, *, about: bool = False, marks: bool = False) -> Claim:
-    evidence = Evidence(source=source, rule=rule, entity=entity, hits=hits, of=of, weight=round(weight, 4))
-    return Claim(evidence, entity, about, marks)
-
-
-def _patterns(sample: Sample, looks: Looks) -> Iterator[Claim]:
-    strong = {"email": w.STRONG_PATTERN, "mac": w.STRONG_PATTERN, "user_agent": w.STRONG_PATTERN}
-    formed = {"ssn": w.FORMED_NUMBER, "phone": w.FORMED_NUMBER, "ip": w.FORMED_NUMBER, "coordinate": w.FORMED_NUMBER}
-    for form, weight in {**strong, **formed}.items():
-        rate = looks.rate(form)
-        if rate >= w.MOST and looks.n >= w.FEW:
-            if form == "phone" and phones_confirmed(sample) < w.MOST:
-                continue  # codes such as 01-701-1015 have the form of a phone number
-            about = form in ("phone", "coordinate")
-            yield _claim(
-                "pattern",
-                f"pattern:{form}",
-                ENTITY_OF[form],
-                looks.hits[form],
-                looks.n,
-                weight * rate,
-                about=about,
-                marks=form in ("user_agent", "ssn"),
-            )
-    if looks.rate("street") >= w.HALF_FIT_BELOW and looks.n >= w.FEW:
-        yield _claim("pattern", "pattern:street", "STREET_ADDRESS", looks.hits["street"], looks.n, w.FORMED_NUMBER, about=True)
-    if looks.rate("url") >= w.MOST and looks.rate("email") < w.MISFIT_BELOW:
-        yield _claim("pattern", "pattern:url", "URL", looks.hits["url"], looks.n, 0.45, about=True)
-
-
-def _checked(found: list[Checked], looks: Looks) -> Iterator[Claim]:
-    """Check digits count only where nearly all values pass; among national rules the best one speaks."""
-    national_done = False
-    for check in found:
-        rate = check.hits / check.of
-        enough = check.of >= (w.FEW if check.rule == "iban" else 2 * w.FEW)
-        if rate < w.NEARLY_ALL or not enough:
-            continue
-        if check.rule not in ("luhn", "iban"):
-            if national_done or looks.rate("phone") > w.MOST:
-                continue
-            national_done = True
-        yield _claim("checksum", f"checksum:{check.rule}", check.entity, check.hits, check.of, w.CHECKED_NUMBER * rate)
-
-
-def _lists(sample: Sample, looks: Looks, rules: Rules, places: Places) -> Iterator[Claim]:
-    n = looks.n
-    if looks.rate("letters") < w.HALF_FIT_BELOW:
-        return
-    yield from _value_sets(sample, rules.value_sets)
-    if looks.rate("name_like") >= w.HALF_FIT_BELOW:
-        yield from _people_and_cities(sample, n)
-    yield from _coded_places(sample, looks, places)
-
-
-def _people_and_cities(sample: Sample, n: int) -> Iterator[Claim]:
-    counts = member_counts(sample.values)
-    persons, given, family, cities = (counts[key] / n for key in ("persons", "given", "family", "cities"))
-    if persons >= 0.4 and n >= w.FEW:
-        yield _claim(
-            "dictionary", "list:full_names", "PERSON", counts["persons"], n, w.FULL_NAMES * min(1.0, persons / 0.7), marks=n >= 2 * w.FEW
-        )
-        return
-    if n < 3 * w.FEW:
-        return
-    if given >= w.MOST and given >= family:
-        yield _claim("dictionary", "list:given_names", "FIRST_NAME", counts["given"], n, w.GIVEN_NAMES * min(1.0, given / 0.8), about=True)
-    elif family >= w.MOST:
-        yield _claim(
-            "dictionary", "list:family_names", "LAST_NAME", counts["family"], n, w.FAMILY_NAMES * min(1.0, family / 0.8), about=True
-        )
-    if cities >= w.HALF_FIT_BELOW and cities > max(given, family):
-        yield _claim("dictionary", "list:cities", "CITY", counts["cities"], n, w.PLACES, about=True)
-
-
-def _value_sets(sample: Sample, sets: tuple[ValueSet, ...]) -> Iterator[Claim]:
-    """Closed vocabularies: (nearly) all of few distinct values are in the list, and one of the telling ones occurs."""
-    n = sample.size
-    if not 2 <= n <= 60:
-        return
-    for known in sets:
-        hits = set_members(sample.values, known.values)
-        if hits / n >= 0.8 and set_members(sample.values, known.require):
-            yield _claim("dictionary", f"set:{known.id}", known.entity, hits, n, known.weight * hits / n, marks=known.weight > w.ACCEPT)
-
-
-def _coded_places(sample: Sample, looks: Looks, places: Places) -> Iterator[Claim]:
-    n = looks.n
-    if looks.rate("three_words") > 0.5:
-        return
-    exact = set(sample.values.to_list())
-    if looks.rate("code") >= w.NEARLY_ALL:
-        if n < 2 * w.FEW:
-            return
-        states, countries = len(exact & places.state_codes), len(exact & places.country_codes)
-        if states / n >= w.NEARLY_ALL:
-            yield _claim("dictionary", "list:us_state_codes", "STATE", states, n, w.CODED_PLACES, about=True)
-        elif countries / n >= w.NEARLY_ALL:
-            yield _claim("dictionary", "list:country_codes", "COUNTRY", countries, n, w.CODED_PLACES, about=True)
-        return
-    states = set_members(sample.values, places.states)
-    countries = set_members(sample.values, places.countries | places.country_codes)
-    if countries / n >= w.MOST and n >= w.FEW:
-        yield _claim("dictionary", "list:countries", "COUNTRY", countries, n, w.PLACES, about=True)
-    elif states / n >= w.MOST and n >= w.FEW:
-        yield _claim("dictionary", "list:us_states", "STATE", states, n, w.PLACES, about=True)
+def _raised(claim: Claim) -> Claim:
+    """What values say counts for more where the header says nothing at all."""
+    weight = round(min(0.9, claim.weight * w.PLACEHOLDER), 4) if claim.weight < w.ACCEPT else claim.weight
+    return replace(claim, evidence=claim.evidence.model_copy(update={"weight": weight}))
 
 
 # ----------------------------------------------------------------------------------------------------------------------- names
@@ -232,11 +105,39 @@ def _name_claims(column: Column, seen: Seen, reading: NameReading, rules: Rules,
             continue
         fit = None if said.entity in supported else fitness(said.entity, seen)
         weight, note = _weighed(said.weight, fit)
+        if said.entity in _FORMED and fit is not None and fit >= w.NEARLY_ALL and said.weight >= w.WEAK_NAME and seen.looks.n >= w.FEW:
+            weight = max(weight, w.FORM_AND_WEAK_NAME)
         if reading.flag and entity.role == "direct":
             weight *= w.MISFIT
         hits, of = (None, None) if fit is None else (round(fit * seen.looks.n), seen.looks.n)
         evidence = Evidence(source="name", rule=said.rule, entity=said.entity, hits=hits, of=of, weight=round(weight, 4), note=note)
-        yield Claim(evidence, said.entity, said.about_person, said.marks and weight >= w.ACCEPT)
+        yield Claim(
+            evidence,
+            said.entity,
+            said.about_person,
+            said.marks and weight >= w.ACCEPT,
+            said.about_table,
+            said.qualified and (fit is None or fit >= w.HALF_FIT_BELOW),
+        )
+
+
+def _named_person(reading: NameReading, seen: Seen) -> Iterator[Claim]:
+    """A column called by nothing but a word for a person, with cells that look like different names."""
+    looks = seen.looks
+    if not reading.bare_person or seen.kind != DataType.TEXT or looks.n < 2 * w.FEW:
+        return
+    fit = looks.rate("name_like") * (looks.rate("no_digit") if looks.n else 0.0)
+    if fit >= w.NEARLY_ALL and 1.5 <= (seen.profile.words_mean or 1.0) <= 5:
+        evidence = Evidence(
+            source="name",
+            rule="name:person_word",
+            entity="PERSON",
+            hits=round(fit * looks.n),
+            of=looks.n,
+            weight=w.NAMED_PERSON,
+            note="a word for a person, values that look like names",
+        )
+        yield Claim(evidence, "PERSON")
 
 
 def _weighed(weight: float, fit: float | None) -> tuple[float, str]:

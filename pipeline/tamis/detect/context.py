@@ -9,8 +9,11 @@ from enum import StrEnum
 from tamis.core.types import DatasetProfile, DataType, TableProfile
 from tamis.detect import weights as w
 from tamis.detect.columns import ColumnFacts
-from tamis.detect.names import Lexicon, subject_of, tokens_of
+from tamis.detect.names import subject_of
+from tamis.detect.tokens import Lexicon, tokens_of
 
+_CONTACT = frozenset({"FIRST_NAME", "LAST_NAME", "PERSON", "EMAIL_ADDRESS", "PHONE_NUMBER", "STREET_ADDRESS", "DATE_OF_BIRTH", "GENDER"})
+_NOT_ONLY_PERSONS = frozenset({"GENDER", "AGE", "DATE_OF_BIRTH", "DATE_OF_DEATH", "HEALTH_CONDITION", "PERSON"})
 _HEALTH = ("HEALTH_CONDITION", "MEDICATION", "GENETIC", "DISABILITY")
 
 
@@ -50,15 +53,16 @@ def read_context(name: str, facts: Sequence[ColumnFacts], lexicon: Lexicon) -> T
     tokens = tokens_of(name, lexicon)
     named = subject_of(tokens, lexicon)
     marks = tuple(sorted({claim.entity for fact in facts for claim in fact.claims if claim.marks and not _of_a_thing(fact)}))
+    weak = _weak_marks(facts)
     keys = frozenset(fact.column.name for fact in facts if fact.reading.person_key or _holds_person_keys(fact))
     about = About.UNKNOWN
-    if named == "thing" and len(marks) >= w.MARKS_AGAINST_THING:
+    if named == "thing" and len(_own_marks(facts)) >= w.MARKS_AGAINST_THING:
         about = About.PERSON
     elif named == "thing":
         about = About.THING
     elif named == "event":
         about = About.EVENT if marks or keys else About.UNKNOWN
-    elif named == "person" or marks:
+    elif named == "person" or marks or len(weak) >= w.WEAK_MARKS or {"FIRST_NAME", "LAST_NAME"} <= weak:
         about = About.PERSON
     if about != About.PERSON and keys:
         about = About.EVENT if named != "thing" or marks else about
@@ -66,6 +70,21 @@ def read_context(name: str, facts: Sequence[ColumnFacts], lexicon: Lexicon) -> T
     if health and about in (About.UNKNOWN, About.THING) and keys:
         about = About.EVENT
     return TableContext(about, health, marks, keys, named == "thing")
+
+
+def _weak_marks(facts: Sequence[ColumnFacts]) -> frozenset[str]:
+    """Kinds of contact data, names and birth dates that the values of whole columns suggest."""
+    return frozenset(claim.entity for fact in facts for claim in fact.values if claim.entity in _CONTACT and not _of_a_thing(fact))
+
+
+def _own_marks(facts: Sequence[ColumnFacts]) -> frozenset[str]:
+    """Marks that contradict a table named for things: not what animals and firms have too, not the names of owners and managers."""
+    return frozenset(
+        claim.entity
+        for fact in facts
+        for claim in fact.claims
+        if claim.marks and not _of_a_thing(fact) and claim.entity not in _NOT_ONLY_PERSONS and fact.reading.subject != "person"
+    )
 
 
 def _of_a_thing(fact: ColumnFacts) -> bool:

@@ -14,6 +14,9 @@ from tamis.detect.values import Looks, within
 _BIRTH_YEARS = (1900, 2035)
 _EVENT_YEARS = (1800, 2100)
 _COMPACT_DATES = (18000101, 21001231)
+_DAY_FIRST_DATES = (1_011_800, 31_122_100)
+_SERIAL_DAYS = (1, 73_050)
+"""days since 1900 as spreadsheets store dates"""
 _OLDEST = 125
 _FEW_CATEGORIES = 20
 
@@ -75,7 +78,7 @@ def _date(years: tuple[int, int]) -> Callable[[Seen], float]:
         written = seen.looks.rate("date_like")
         if seen.looks.numbers is None:
             return max(written, 0.6 * seen.looks.rate("has_digit"))
-        return max(written, within(seen.looks, *years), within(seen.looks, 1, 31), within(seen.looks, *_COMPACT_DATES))
+        return max(written, *(within(seen.looks, *span) for span in (years, (1, 31), _COMPACT_DATES, _DAY_FIRST_DATES, _SERIAL_DAYS)))
 
     return fit
 
@@ -107,6 +110,8 @@ def _family(seen: Seen) -> float:
 
 
 def _money(seen: Seen) -> float:
+    if seen.looks.rate("date_like") >= w.MOST and seen.looks.numbers is None:
+        return 0.0
     return max(seen.looks.rate("has_digit"), _categories(_FEW_CATEGORIES)(seen))
 
 

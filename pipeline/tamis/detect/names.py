@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from tamis.detect import weights as w
-from tamis.rules import NameRule, Rules
+from tamis.detect.tokens import Index, Lexicon, canonical_tokens, stem
+from tamis.rules import NameRule
 
 Subject = Literal["person", "thing", "event"]
 
-_MAX_NAME = 200
-"""characters of a name that are looked at"""
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WORD = re.compile(r"[^\W_]+")
-_DIGITS = re.compile(r"[0-9]+|[^\W0-9_]+")
 _KEY_WORDS = frozenset({"id", "ids", "key", "sk", "pk", "fk", "uid", "uuid", "guid"})
 _NOT_A_KEY = frozenset({"PERSON", "FIRST_NAME", "LAST_NAME", "FINANCE", "PRODUCT", "ORGANIZATION", "FREE_TEXT", "URL"})
 """the key of such a thing is not the thing: `loan_id` is no amount"""
-_MIN_PART = 4
-"""letters a part of a run-together word must have (id words may be shorter)"""
+
+_KEYS_OF_PERSONS = frozenset({"account", "acct", "reference", "barcode", "hash", "token", "pseudonym"})
+"""after a word for a person these name a key as well"""
+_TIME_WORDS = frozenset({"year", "month", "day", "date"})
+_PLACEHOLDERS = frozenset(
+    {
+        "col",
+        "column",
+        "var",
+        "variable",
+        "field",
+        "feld",
+        "spalte",
+        "champ",
+        "colonne",
+        "columna",
+        "kolumna",
+        "kolonne",
+        "sloupec",
+        "sutun",
+        "campo",
+        "coluna",
+        "colonna",
+        "kolom",
+        "f",
+        "v",
+        "c",
+        "x",
+        "unnamed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +60,10 @@ class NameClaim:
     """holds only where table or column speak of persons"""
     marks: bool = False
     """makes the table one about persons"""
+    about_table: bool = False
+    """holds only where the table is known to be about persons: the word has too many other meanings"""
+    qualified: bool = False
+    """other words follow: more likely meant in a table about persons (`discapacidad reconocida`)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,115 +83,10 @@ class NameReading:
     health: bool = False
     flag: bool = False
     """starts with is/has"""
-
-
-def fold(text: str) -> str:
-    """Case-folded, without accents."""
-    decomposed = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).casefold()
-
-
-@dataclass(frozen=True)
-class Lexicon:
-    """The words of rules/names.yaml, indexed."""
-
-    by_first: dict[str, list[tuple[tuple[str, ...], NameRule]]] = field(repr=False)
-    known: frozenset[str] = field(repr=False)
-    id: frozenset[str]
-    neutral: frozenset[str] = field(repr=False)
-    other: frozenset[str] = field(repr=False)
-    person: frozenset[str] = field(repr=False)
-    thing: frozenset[str] = field(repr=False)
-    health: frozenset[str] = field(repr=False)
-    event: frozenset[str] = field(repr=False)
-    starts: frozenset[str] = field(repr=False)
-    """every word of a phrase as it is written there"""
-    head_first: frozenset[str] = field(repr=False)
-
-    @classmethod
-    def of(cls, rules: Rules) -> Lexicon:
-        """Index the name rules once per job."""
-        by_first: dict[str, list[tuple[tuple[str, ...], NameRule]]] = {}
-        known: set[str] = set()
-        for rule in rules.names:
-            for phrase in rule.phrases:
-                tokens = tuple(fold(phrase).split())
-                by_first.setdefault(_stem(tokens[0]), []).append((tokens, rule))
-                known.update(tokens)
-            known.update(fold(word) for phrase in rule.contrary for word in phrase.split())
-        words, subjects = rules.words, rules.subjects
-        own = (words.id, words.neutral, words.other, words.head_first, subjects.person, subjects.thing, subjects.health, subjects.event)
-        sets = [frozenset(fold(word) for word in listed) for listed in own]
-        known.update(*sets)
-        identity, neutral, other, head_first, person, thing, health, event = sets
-        return cls(
-            by_first=by_first,
-            known=frozenset(known),
-            id=identity,
-            neutral=neutral,
-            other=other,
-            head_first=head_first,
-            person=person,
-            thing=thing,
-            health=health,
-            event=event,
-            starts=frozenset(word for rule in rules.names for phrase in rule.phrases for word in fold(phrase).split()),
-        )
-
-    def is_in(self, token: str, words: frozenset[str]) -> bool:
-        """Membership that forgives an English plural."""
-        return token in words or _stem(token) in words or f"{token}s" in words
-
-
-def _stem(token: str) -> str:
-    """Without an English plural."""
-    if len(token) > 4 and token.endswith("ies"):
-        return f"{token[:-3]}y"
-    if len(token) > 4 and token.endswith(("ses", "xes", "ches", "shes")):
-        return token[:-2]
-    return token[:-1] if len(token) > 3 and token.endswith("s") and not token.endswith("ss") else token
-
-
-def tokens_of(name: str, lexicon: Lexicon) -> tuple[str, ...]:
-    """Tokens of a name: camelCase, snake_case, digits and run-together known words are divided; folded."""
-    tokens: list[str] = []
-    for word in _WORD.findall(_strip_marks(name[:_MAX_NAME])):
-        folded = fold(word)
-        if folded in lexicon.known:
-            tokens.append(folded)
-            continue
-        for part in _CAMEL.sub(" ", word).split():
-            piece = fold(part)
-            if piece in lexicon.known:
-                tokens.append(piece)
-            else:
-                for run in _DIGITS.findall(piece):
-                    tokens.extend(_divide(run, lexicon))
-    return tuple(tokens)
-
-
-def _strip_marks(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
-def _divide(word: str, lexicon: Lexicon) -> Sequence[str]:
-    """Run-together words whose parts are all known: `custkey`, `dateofbirth`; the fewest parts win; else the word itself."""
-    if word in lexicon.known or len(word) < 5 or not word.isalpha():
-        return (word,)
-    best: list[tuple[str, ...] | None] = [()] + [None] * len(word)
-    for end in range(1, len(word) + 1):
-        for start in range(end):
-            before = best[start]
-            part = word[start:end]
-            if before is None or part not in lexicon.known:
-                continue
-            whole_enough = (
-                len(part) >= _MIN_PART or (end == len(word) and part in lexicon.id and len(part) >= 2) or part in ("of", "zip", "day")
-            )
-            current = best[end]
-            if whole_enough and (current is None or len(before) + 1 < len(current)):
-                best[end] = (*before, part)
-    return best[-1] or (word,)
+    intelligible: bool = True
+    """at least one word is known"""
+    placeholder: bool = False
+    """no name at all: `col3`, `V7`, `feld2`, ``"""
 
 
 def common_prefix(names: Iterable[Sequence[str]]) -> str | None:
@@ -199,50 +121,81 @@ def name_pairs(names: Sequence[Sequence[str]]) -> frozenset[tuple[str, ...]]:
 
 
 def read_name(tokens: Sequence[str], lexicon: Lexicon) -> NameReading:
-    """Claims of all rules whose phrase stands in the name, and the subject of the name."""
+    """Claims of all rules whose phrase stands in the name, as it is written or by its meaning, and the subject of the name."""
     tokens = tuple(tokens)
-    matches = _matches(tokens, lexicon)
     claims: dict[str, NameClaim] = {}
     covered: set[int] = set()
-    for start, phrase, rule in matches:
-        strength = _strength(tokens, start, len(phrase), rule, lexicon)
-        if strength <= 0:
-            continue
-        covered.update(range(start, start + len(phrase)))
-        claim = NameClaim(
-            f"name:{rule.id}",
-            rule.entity,
-            round(rule.weight * strength, 4),
-            rule.about == "person",
-            rule.marks and strength >= w.AT_THE_END,
-        )
-        if rule.id not in claims or claims[rule.id].weight < claim.weight:
-            claims[rule.id] = claim
+    kept = [i for i, token in enumerate(tokens) if token not in lexicon.particles]
+    meant = canonical_tokens(tokens, lexicon)
+    read: list[tuple[tuple[str, ...], Sequence[int], Index, float]] = [(tokens, range(len(tokens)), lexicon.by_first, 1.0)]
+    if meant != tokens:
+        read.append((meant, kept, lexicon.by_meaning, w.BY_SYNONYM))
+    for words, places, index, share in read:
+        for start, phrase, rule in _matches(words, index, lexicon):
+            if share < 1 and len(phrase) == 1 and not _telling(tokens[places[start]]):
+                continue
+            strength = _strength(words, start, len(phrase), rule, lexicon)
+            if strength <= 0:
+                continue
+            covered.update(places[i] for i in range(start, start + len(phrase)))
+            claim = NameClaim(
+                f"name:{rule.id}",
+                rule.entity,
+                round(rule.weight * strength * share, 4),
+                rule.about in ("person", "table"),
+                rule.marks and strength >= w.AT_THE_END,
+                rule.about == "table",
+                strength == w.UNKNOWN_AFTER,
+            )
+            if rule.id not in claims or claims[rule.id].weight < claim.weight:
+                claims[rule.id] = claim
     ordered = tuple(sorted(claims.values(), key=lambda claim: (-claim.weight, claim.rule)))
     rest = [token for i, token in enumerate(tokens) if i not in covered and (token not in lexicon.neutral or token in lexicon.person)]
-    person_key = _person_key(tokens, lexicon)
     return NameReading(
         tokens=tokens,
         claims=ordered,
         subject=subject_of(rest, lexicon),
-        person_key=person_key,
-        bare_person=len(tokens) == 1 and lexicon.is_in(tokens[0], lexicon.person),
-        key_like=bool(tokens) and (tokens[-1] in lexicon.id or (len(tokens) > 1 and tokens[-1].isdigit() and tokens[-2] in lexicon.id)),
-        health=any(lexicon.is_in(token, lexicon.health) for token in tokens),
+        person_key=_person_key(tokens, lexicon) or _person_key(meant, lexicon),
+        bare_person=len(meant) == 1 and (lexicon.is_in(meant[0], lexicon.person) or lexicon.is_in(tokens[-1], lexicon.person)),
+        key_like=_is_key_like(tokens, lexicon) or _is_key_like(meant, lexicon),
+        health=any(lexicon.is_in(token, lexicon.health) for token in (*tokens, *meant)),
         flag=bool(tokens) and tokens[0] in ("is", "has", "have", "own", "owns"),
+        placeholder=_is_placeholder(tokens),
+        intelligible=any(token in lexicon.known and (len(token) > 1 or not token.isascii()) for token in tokens),
     )
+
+
+def _telling(token: str) -> bool:
+    """Two or three Latin letters alone can be anything (`mar`, `sal`)."""
+    return len(token) > 3 or not token.isascii()
+
+
+def _is_key_like(tokens: Sequence[str], lexicon: Lexicon) -> bool:
+    while len(tokens) > 1 and tokens[-1] in ("value", "source", "text"):
+        tokens = tokens[:-1]  # FHIR's `identifier.value`, OMOP's `person_source_value`
+    return bool(tokens) and (tokens[-1] in lexicon.id or (len(tokens) > 1 and tokens[-1].isdigit() and tokens[-2] in lexicon.id))
+
+
+def _is_placeholder(tokens: Sequence[str]) -> bool:
+    """What tools write where a file has no header, and letters with a number."""
+    words = [token for token in tokens if not token.isdigit()]
+    if not words:
+        return True
+    if len(words) > 1 or len(tokens) == 1:
+        return words == ["unnamed"]
+    return len(words[0]) == 1 or words[0] in _PLACEHOLDERS
 
 
 def _same(token: str, word: str, lexicon: Lexicon) -> bool:
     """Equal, or an English plural of each other where the plural is no word of its own (`genres` is not `genre`)."""
-    return token == word or (token not in lexicon.starts and _stem(token) == _stem(word))
+    return token == word or (token not in lexicon.starts and stem(token) == stem(word))
 
 
-def _matches(tokens: tuple[str, ...], lexicon: Lexicon) -> list[tuple[int, tuple[str, ...], NameRule]]:
+def _matches(tokens: tuple[str, ...], index: Index, lexicon: Lexicon) -> list[tuple[int, tuple[str, ...], NameRule]]:
     """Phrases found, without those that lie inside a longer one."""
     found: list[tuple[int, tuple[str, ...], NameRule]] = []
     for start, token in enumerate(tokens):
-        for phrase, rule in lexicon.by_first.get(_stem(token), ()):
+        for phrase, rule in index.get(stem(token), ()):
             end = start + len(phrase)
             if end <= len(tokens) and all(_same(a, b, lexicon) for a, b in zip(tokens[start:end], phrase, strict=True)):
                 found.append((start, phrase, rule))
@@ -262,7 +215,7 @@ def _strength(tokens: tuple[str, ...], start: int, length: int, rule: NameRule, 
     rest = (*before, *after)
     if any(lexicon.is_in(token, frozenset(rule.contrary)) for token in rest):
         return 0.0
-    if rule.whole and any(not token.isdigit() for token in rest):
+    if rule.whole and any(not token.isdigit() and len(token) > 1 for token in rest):
         return 0.0
     weak = [token for token in after if not _neutral(token, lexicon)]
     if (weak and weak[-1] in lexicon.other) or (rule.entity in _NOT_A_KEY and any(token in _KEY_WORDS for token in after)):
@@ -277,7 +230,14 @@ def _strength(tokens: tuple[str, ...], start: int, length: int, rule: NameRule, 
 
 
 def _neutral(token: str, lexicon: Lexicon) -> bool:
-    return token.isdigit() or len(token) == 1 or token in lexicon.neutral or token in lexicon.id or lexicon.is_in(token, lexicon.person)
+    return (
+        lexicon.canon.get(token) in _TIME_WORDS
+        or token.isdigit()
+        or len(token) == 1
+        or token in lexicon.neutral
+        or token in lexicon.id
+        or lexicon.is_in(token, lexicon.person)
+    )
 
 
 def subject_of(tokens: Sequence[str], lexicon: Lexicon) -> Subject | None:
@@ -297,11 +257,11 @@ def _person_key(tokens: tuple[str, ...], lexicon: Lexicon) -> str | None:
         tokens = tokens[:-1]
     if len(tokens) == 2 and tokens[0] in lexicon.id and tokens[1] not in lexicon.id:
         tokens = tokens[::-1]  # `id_cliente`, `numero client`
-    if len(tokens) < 2 or tokens[-1] not in lexicon.id:
+    if len(tokens) < 2 or (tokens[-1] not in lexicon.id and tokens[-1] not in _KEYS_OF_PERSONS):
         return None
-    stem = tokens[:-1]
-    while len(stem) > 1 and stem[-1] in lexicon.id:
-        stem = stem[:-1]
-    if not lexicon.is_in(stem[-1], lexicon.person) or lexicon.is_in(stem[-1], lexicon.thing):
+    named = tokens[:-1]
+    while len(named) > 1 and named[-1] in lexicon.id:
+        named = named[:-1]
+    if not lexicon.is_in(named[-1], lexicon.person) or lexicon.is_in(named[-1], lexicon.thing):
         return None
-    return "CUSTOMER_ID" if _stem(stem[-1]) in ("customer", "cust", "client", "kunde", "cliente", "klant", "subscriber") else "PERSON_ID"
+    return "CUSTOMER_ID" if stem(named[-1]) in ("customer", "cust", "client", "kunde", "cliente", "klant", "subscriber") else "PERSON_ID"

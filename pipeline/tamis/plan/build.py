@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tamis.core.actions import AnyAction, Drop, Fake, Generalize, Keep, Prefix, Pseudonymize, Redact, Synthesize, accepted_types
 from tamis.core.canonical import digest
+from tamis.core.errors import PolicyError
 from tamis.core.plan import Classes, ColumnPlan, Plan, Reference, Status, TablePlan
-from tamis.core.policy import Policy, split_path
+from tamis.core.policy import Policy, Privacy, split_path
 from tamis.core.proxy import ProxyModel
-from tamis.core.types import DatasetProfile, DataType, Finding, Findings, Role, TableProfile
-from tamis.plan.check import action_label, check_policy, types_taken
-from tamis.plan.propose import Proposal, key_domains, propose_column
+from tamis.core.types import DatasetProfile, DataType, Finding, Findings, QuasiSearch, Role, TableProfile
+from tamis.plan.check import action_label, check_policy, model_problems, types_taken
+from tamis.plan.fakes import fake_warnings
+from tamis.plan.propose import Proposal, key_domains, propose_column, strays_of
+from tamis.plan.relations import inference_warnings, is_identifying, singling_warnings
 from tamis.rules import Rules
 
 
@@ -30,6 +33,8 @@ class PlanInput:
     versions: Mapping[str, str] = field(default_factory=dict)
     measures: tuple[str, ...] = ()
     """measure families that gates may name"""
+    population: Mapping[str, DataType] | None = None
+    """columns and types of the declared population"""
 
 
 def draft_plan(given: PlanInput) -> Plan:
@@ -38,20 +43,25 @@ def draft_plan(given: PlanInput) -> Plan:
     Pure. Raises PolicyError with all problems at once when the policy cannot apply to these tables.
     """
     policy, rules = given.policy, given.rules
-    findings = _with_stated_roles(given.findings, policy)
+    findings = with_stated_roles(given.findings, policy)
     check_policy(policy, given.profile, rules, given.measures, given.key_id)
     domains = key_domains(given.profile, policy.references)
-    tables = tuple(_draft_table(table, given, findings, domains) for table in given.profile.tables)
+    tables = _linked(tuple(_draft_table(table, given, findings, domains) for table in given.profile.tables), given)
+    if problems := model_problems(policy, tables, given.population):
+        raise PolicyError(
+            "policy_does_not_fit", "\n  ".join([f"the policy does not fit these tables: {len(problems)} problem(s)", *problems])
+        )
     return Plan(
         purpose=policy.purpose,
         target=policy.target,
         policy_digest=digest(policy),
-        packs={pack.name: pack.digest for pack in rules.packs},
+        packs={pack.location: pack.digest for pack in rules.packs},
+        ner=policy.ner,
         privacy=policy.privacy,
         gates=policy.gates,
         key=policy.key,
         key_id=given.key_id,
-        tables=_linked(tables, given),
+        tables=tables,
         suites=given.suites,
         versions=given.versions,
     )
@@ -63,12 +73,14 @@ def finish_plan(
     classes: Mapping[str, Classes],
     models: Mapping[str, ProxyModel],
     warnings: Mapping[str, tuple[str, ...]],
+    chosen: Mapping[str, int] | None = None,
 ) -> Plan:
-    """The draft with resolved actions, chosen levels and fitted models. Pure."""
+    """The draft with resolved actions, chosen levels and fitted models; `chosen` are alternatives that a person picked, by table. Pure."""
     tables = []
     for table in draft.tables:
+        number = (chosen or {}).get(table.name)
         columns = tuple(
-            column.model_copy(update={"action": actions[table.name, column.name]}) if (table.name, column.name) in actions else column
+            _resolved(column, actions[table.name, column.name], number) if (table.name, column.name) in actions else column
             for column in table.columns
         )
         noted = (*table.warnings, *warnings.get(table.name, ()))
@@ -76,7 +88,16 @@ def finish_plan(
     return draft.model_copy(update={"tables": tuple(tables), "models": dict(models)})
 
 
-def _with_stated_roles(findings: Findings, policy: Policy) -> Findings:
+def _resolved(column: ColumnPlan, action: AnyAction, number: int | None) -> ColumnPlan:
+    """The column with its literals. Where a person picked an alternative the level is his decision, and the rule says so."""
+    searched = isinstance(column.action, Generalize) and column.action.to == "auto" and column.action.level is None
+    if number is None or not searched or not isinstance(action, Generalize) or action.level is None:
+        return column.model_copy(update={"action": action})
+    reason = f"{column.reason}; level {action.level} of alternative {number} was picked by a person".removeprefix("; ")
+    return column.model_copy(update={"action": action, "rule": f"{column.rule}+alternative:{number}", "reason": reason})
+
+
+def with_stated_roles(findings: Findings, policy: Policy) -> Findings:
     """A role or entity that the policy states replaces the detector's."""
 
     def stated_first(finding: Finding) -> Finding:
@@ -95,12 +116,12 @@ def _draft_table(table: TableProfile, given: PlanInput, findings: Findings, doma
     earlier: dict[str, Proposal] = {}
     for profile in table.columns:
         finding = findings.of(table.name, profile.name)
-        proposal = propose_column(profile, finding, domains.get((table.name, profile.name)), earlier)
+        proposal = propose_column(profile, finding, domains.get((table.name, profile.name)), earlier, given.profile)
         action, status, rule, reason = _decide(given, finding, profile.type, proposal)
         earlier[profile.name] = Proposal(action, reason, rule)
         columns.append(
             ColumnPlan(
-                name=profile.name, type=profile.type, role=finding.role,
+                name=profile.name, type=profile.type, role=(proposal.role if rule == proposal.rule else None) or finding.role,
                 detected=given.findings.of(table.name, profile.name).role, entity=finding.entity, action=action, status=status, rule=rule,
                 reason=reason, evidence=finding.evidence,
             )
@@ -112,7 +133,7 @@ def _draft_table(table: TableProfile, given: PlanInput, findings: Findings, doma
         key=key,
         keep_order=policy.keep_order,
         read=policy.read,
-        warnings=_warnings(columns, findings, table),
+        warnings=_warnings(columns, findings, table, given.profile.singling(table.name)),
     )
 
 
@@ -120,9 +141,13 @@ def _decide(given: PlanInput, finding: Finding, kind: DataType, proposal: Propos
     """Policy, then packs, then `unknown_columns: drop`; what is left is only proposed."""
     stated = given.policy.of(finding.table).of(finding.column)
     if stated is not None and (action := stated.action) is not None:
+        if isinstance(action, Keep) and finding.stray and stated.strays != "accept" and not stated.proposed:
+            return action, Status.UNDECIDED, "policy:stray", _unseen_strays(finding)
         status = Status.PROPOSED if stated.proposed else Status.DECIDED
         return _with_facts(action, finding, given.rules), status, "policy", stated.why or _plain(action)
     if f"{finding.table}.{finding.column}" in given.policy.needed:
+        if finding.stray:
+            return Keep(), Status.UNDECIDED, "policy:stray", _unseen_strays(finding)
         return Keep(), Status.DECIDED, "policy:needed", "the purpose needs it"
     spoken = given.rules.pack_action(finding)
     if spoken is not None:
@@ -134,6 +159,14 @@ def _decide(given: PlanInput, finding: Finding, kind: DataType, proposal: Propos
         return Drop(), Status.DECIDED, "default:unknown_columns", "nobody decided about it and the policy drops such columns"
     status = Status.UNDECIDED if finding.role is Role.UNKNOWN else Status.PROPOSED
     return proposal.action, status, proposal.rule, proposal.reason
+
+
+def _unseen_strays(finding: Finding) -> str:
+    """Why a `keep` does not count: who wrote it may not know what single cells hold."""
+    return (
+        f"personal data in some cells ({strays_of(finding)}): redact or drop the column, "
+        "or keep it with `strays: accept` if these cells may leave"
+    )
 
 
 def _obstacle(action: AnyAction, kind: DataType, rules: Rules) -> str | None:
@@ -161,22 +194,21 @@ def _plain(action: AnyAction) -> str:
     return (type(action).__doc__ or "").split(".", maxsplit=1)[0].split("\n", maxsplit=1)[0]
 
 
-def _warnings(columns: list[ColumnPlan], findings: Findings, table: TableProfile) -> tuple[str, ...]:
+def _warnings(columns: list[ColumnPlan], findings: Findings, table: TableProfile, search: QuasiSearch | None) -> tuple[str, ...]:
     out = []
     for column in columns:
         finding = findings.of(table.name, column.name)
         if isinstance(column.action, Keep) and column.role is Role.DIRECT:
             out.append(f"'{column.name}' identifies persons ({column.entity}) and is kept: {column.reason}")
         elif isinstance(column.action, Keep) and finding.stray:
-            found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
-            out.append(f"'{column.name}' is kept and holds personal data in some cells ({found})")
+            out.append(f"'{column.name}' is kept and holds personal data in some cells ({strays_of(finding)})")
         if isinstance(column.action, Pseudonymize) and column.action.link == "stable":
             out.append(
                 f"'{column.name}' has stable pseudonyms: this release can be joined with others, and k is not checked across releases"
             )
         if isinstance(column.action, Redact):
             out.append(f"'{column.name}' is free text: without a model only what has a recognizable form is redacted; names stay")
-    return tuple(out)
+    return (*out, *fake_warnings(columns), *singling_warnings(columns, search), *inference_warnings(columns, table))
 
 
 def _linked(tables: tuple[TablePlan, ...], given: PlanInput) -> tuple[TablePlan, ...]:
@@ -188,21 +220,41 @@ def _linked(tables: tuple[TablePlan, ...], given: PlanInput) -> tuple[TablePlan,
     out = []
     for table in tables:
         own = tuple(reference for name, reference in references if name == table.name)
-        quasi = tuple(column.name for column in table.released if column.role is Role.QUASI and _identifies(column.action))
+        quasi = tuple(column.name for column in table.released if column.role is Role.QUASI and is_identifying(column.action))
         classes = None
         if quasi:
-            classes = Classes(
-                quasi_identifiers=quasi, k=given.policy.privacy.k, l=given.policy.privacy.l, unit=_unit_of(table.name, unit, own)
-            )
+            classes = _model(given.policy.privacy, quasi, _unit_of(table.name, unit, own))
         # A key that is dropped still tells whose rows these are.
         persons = _unit_of(table.name, unit, tuple(reference for name, reference in known if name == table.name))
-        out.append(table.model_copy(update={"references": own, "classes": classes, "unit": persons}))
+        noted = (*table.warnings, *_nothing_guarded(table, classes))
+        out.append(table.model_copy(update={"references": own, "classes": classes, "unit": persons, "warnings": noted}))
     return tuple(out)
 
 
-def _identifies(action: AnyAction) -> bool:
-    """Whether a released value still tells something about the original one; tokens, fakes and proxies do not."""
-    return not isinstance(action, Pseudonymize | Fake | Synthesize | Drop | Redact)
+def _model(privacy: Privacy, quasi: tuple[str, ...], unit: str | None) -> Classes:
+    """The policy's disclosure model for one table."""
+    return Classes(
+        quasi_identifiers=quasi,
+        k=privacy.k,
+        l=privacy.l,
+        diversity=privacy.diversity,
+        c=privacy.c,
+        t=privacy.t,
+        distance=privacy.distance,
+        k_map=privacy.k_map,
+        presence=privacy.presence,
+        recoding=privacy.recoding,
+        unit=unit,
+    )
+
+
+def _nothing_guarded(table: TablePlan, classes: Classes | None) -> Iterator[str]:
+    """l and t are about sensitive values; without one that leaves they say nothing."""
+    if classes is None or (classes.l is None and classes.t is None):
+        return
+    if not any(column.role is Role.SENSITIVE and not isinstance(column.action, Synthesize) for column in table.released):
+        asked = " and ".join(word for word in ("l", "t") if getattr(classes, word) is not None)
+        yield f"{asked} cannot be broken here: no sensitive column leaves with its own values"
 
 
 def _unit_of(table: str, unit: tuple[str, str] | None, references: tuple[Reference, ...]) -> str | None:

@@ -9,17 +9,22 @@ from tamis.core.actions import (
     TEMPORAL,
     AgeBand,
     AnyAction,
+    AsCell,
     DatePart,
+    Fake,
     Generalize,
     NumberBand,
+    NumberCuts,
     Pseudonymize,
     ShiftDates,
+    Synthesize,
     accepted_types,
 )
 from tamis.core.errors import PlanError, PolicyError, clean_name, did_you_mean
-from tamis.core.plan import Plan, Status, TablePlan
+from tamis.core.plan import Classes, Plan, Status, TablePlan
 from tamis.core.policy import Policy, split_path
-from tamis.core.types import DatasetProfile, DataType
+from tamis.core.types import DatasetProfile, DataType, Role
+from tamis.plan.fakes import fake_problems
 from tamis.rules import Rules
 
 
@@ -102,8 +107,70 @@ def _actions(policy: Policy, profile: DatasetProfile, rules: Rules, key: str | N
             yield f"{action.action} of {where} is refused by the pack '{pack}': {reason}"
         if isinstance(action, ShiftDates) and action.subject not in _columns(profile)[table]:
             yield f"shift_dates of {where} names no column as its subject: '{clean_name(action.subject)}'"
+        if isinstance(action, Fake):
+            yield from fake_problems(action, where, {one.name: one.type for one in profile.table(table).columns})
+        if isinstance(action, Generalize):
+            yield from (f"generalize of {where}: {problem}" for problem in _generalization(action, kind))
         if type(action).keyed and key is None:
             yield f"{action.action} of {where} needs a key and the policy names none. Add: key: env:TAMIS_KEY"
+
+
+def _generalization(action: Generalize, kind: DataType) -> Iterator[str]:
+    """Parameters that have no meaning together."""
+    if action.to == "hierarchy" and action.hierarchy is None:
+        yield "to: hierarchy names no hierarchy. Add hierarchy: NAME or a path to a CSV; tamis rules hierarchies lists those of tamis"
+    if action.hierarchy is not None and action.to not in ("auto", "hierarchy"):
+        yield f"'hierarchy' has no meaning with to: {action.to}"
+    if action.level is not None and action.max_level is not None:
+        yield "'level' says exactly which level, 'max_level' the highest: state one of them"
+    if action.level is not None and action.to not in ("auto", "hierarchy"):
+        yield f"'level' has no meaning with to: {action.to}"
+    if action.order is not None and (action.to != "auto" or action.hierarchy is not None or kind not in (DataType.TEXT, DataType.EMPTY)):
+        yield "'order' is for categories (text) with to: auto and without a hierarchy"
+
+
+def model_problems(policy: Policy, tables: tuple[TablePlan, ...], population: Mapping[str, DataType] | None) -> tuple[str, ...]:
+    """What the disclosure model demands of these tables and cannot have; `population` are the columns of the declared one, by name."""
+    privacy = policy.privacy
+    problems = []
+    if privacy.recoding == "local" and privacy.loss != "arithmetic":
+        problems.append("privacy.loss: local recoding weighs losses arithmetically; remove 'loss: geometric' or 'recoding: local'")
+    shaped = [table for table in tables if table.classes is not None]
+    if privacy.population is not None and not shaped:
+        problems.append("privacy.population: no table has released quasi-identifiers that a population could be matched with")
+    for table in shaped:
+        if privacy.t is not None and privacy.distance == "hierarchical":
+            problems += [
+                f"{clean_name(table.name)}.{clean_name(column.name)}: the hierarchical distance needs a hierarchy of this sensitive "
+                "column. Add: {generalize: {to: hierarchy, hierarchy: NAME, level: 0}} to release the value itself"
+                for column in table.released
+                if column.role is Role.SENSITIVE
+                and not isinstance(column.action, Synthesize)
+                and not (isinstance(column.action, Generalize) and column.action.hierarchy)
+            ]
+        if population is not None:
+            problems += _population_problems(table, privacy.population.columns if privacy.population else {}, population)
+    return tuple(problems)
+
+
+def _population_problems(table: TablePlan, names: Mapping[str, str], population: Mapping[str, DataType]) -> Iterator[str]:
+    assert table.classes is not None  # by the caller
+    for name in table.classes.quasi_identifiers:
+        kind, other = table.column(name).type, names.get(name, name)
+        if other not in population:
+            yield (
+                f"the population has no column '{clean_name(other)}' for the quasi-identifier {clean_name(table.name)}.{clean_name(name)}. "
+                f"{did_you_mean(other, population)} State it in privacy.population.columns, or drop that quasi-identifier"
+            )
+        elif not _same_kind(kind, population[other]):
+            yield (
+                f"the population's '{clean_name(other)}' is {population[other].value} and {clean_name(table.name)}.{clean_name(name)} is "
+                f"{kind.value}: they can never be equal. State read: {{types: ...}} so that both are read alike"
+            )
+
+
+def _same_kind(one: DataType, other: DataType) -> bool:
+    return one is other or DataType.EMPTY in (one, other) or {one, other} <= NUMERIC or {one, other} <= TEMPORAL
 
 
 def _domains(policy: Policy, profile: DatasetProfile) -> Iterator[str]:
@@ -210,9 +277,35 @@ def _contradictions(table: TablePlan, plan: Plan, tables: Mapping[str, set[str]]
     for reference in table.references:
         if reference.parent_column not in tables.get(reference.parent_table, ()):
             yield f"'{clean_name(reference.column)}' refers to a column that is not in the plan"
+    local = table.classes is not None and table.classes.recoding == "local"
     for column in table.columns:
         recode = column.action.recode if isinstance(column.action, Generalize) else None
-        if (isinstance(recode, NumberBand) and column.type not in NUMERIC) or (
+        if (isinstance(recode, NumberBand | NumberCuts) and column.type not in NUMERIC) or (
             isinstance(recode, DatePart | AgeBand) and column.type not in TEMPORAL
         ):
             yield f"'{clean_name(column.name)}' is {column.type.value} and cannot be generalized as stated"
+        if isinstance(recode, AsCell) and not (local and column.name in (table.classes.quasi_identifiers if table.classes else ())):
+            yield f"'{clean_name(column.name)}' takes its label from cells that the table does not have"
+    if local and table.classes is not None:
+        yield from _broken_cells(table.classes)
+
+
+def _broken_cells(classes: Classes) -> Iterator[str]:
+    """Cells that do not fit the quasi-identifiers or their ladders."""
+    ladders = [classes.ladders.get(name, ()) for name in classes.quasi_identifiers]
+    if not all(ladders):
+        yield "local recoding without a ladder for every quasi-identifier"
+        return
+    width = len(ladders)
+    for cell in classes.cells:
+        if len(cell.levels) != width or len(cell.labels) != width:
+            yield "a cell does not have a level and a label for every quasi-identifier"
+            return
+        if any(not 0 <= level < len(ladder) for level, ladder in zip(cell.levels, ladders, strict=True)):
+            yield "a cell names a level that its ladder does not have"
+            return
+        if not set(classes.quasi_identifiers).issuperset(cell.only) or any(
+            not 0 <= level < len(classes.ladders[name]) for name, asked in cell.only.items() for level, _ in asked
+        ):
+            yield "a cell has a condition on a level that the table does not have"
+            return

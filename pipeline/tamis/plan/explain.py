@@ -8,6 +8,7 @@ from tamis.core.actions import (
     AgeBand,
     AnyAction,
     AnyRecode,
+    AsCell,
     AsIs,
     CategoryMap,
     DatePart,
@@ -17,6 +18,7 @@ from tamis.core.actions import (
     Generalize,
     Keep,
     NumberBand,
+    NumberCuts,
     Prefix,
     Pseudonymize,
     Redact,
@@ -25,7 +27,9 @@ from tamis.core.actions import (
     Synthesize,
     TopBottomCode,
 )  # fmt: skip
-from tamis.core.plan import Plan
+from tamis.core.errors import clean_name
+from tamis.core.plan import Classes, Plan
+from tamis.plan.fakes import fake_in_words
 
 
 class Explained(NamedTuple):
@@ -75,7 +79,7 @@ def action_in_words(action: AnyAction) -> str:
         case ShiftDates():
             return f"dates shifted per {action.subject} by up to {action.days} days"
         case Fake():
-            return f"invented {action.kind.replace('_', ' ')}"
+            return fake_in_words(action)
         case Synthesize():
             return "synthetic proxy given the columns that stay"
         case Redact():
@@ -91,6 +95,8 @@ def recode_in_words(recode: AnyRecode) -> str:
             return "the value itself"
         case NumberBand():
             return f"bands of {recode.width:g}"
+        case NumberCuts():
+            return f"{len(recode.edges) + 1} bands"
         case DatePart():
             return f"the {recode.unit}"
         case AgeBand():
@@ -102,5 +108,42 @@ def recode_in_words(recode: AnyRecode) -> str:
             return f"{len({parent for _, parent in recode.parents})} groups"
         case Everything():
             return "one value for all"
+        case AsCell():
+            return "the label of its class (local recoding: levels differ per class)"
         case _:
             assert_never(recode)
+
+
+def model_sentence(classes: Classes) -> str:
+    """What every class must satisfy, in a phrase."""
+    parts = [f"k={classes.k}"]
+    if classes.l is not None:
+        kind = {
+            "distinct": "",
+            "entropy": "entropy ",
+            "recursive": f"recursive c={classes.c:g} " if classes.c is not None else "recursive ",
+        }
+        parts.append(f"{kind[classes.diversity]}l={classes.l:g}")
+    if classes.t is not None:
+        parts.append(f"t={classes.t:g} ({classes.distance})")
+    if classes.k_map is not None:
+        parts.append(f"k-map={classes.k_map}")
+    if classes.presence is not None:
+        parts.append(f"presence {classes.presence[0]:g} to {classes.presence[1]:g}")
+    return ", ".join(parts) + (", local recoding" if classes.recoding == "local" else "")
+
+
+def search_sentence(classes: Classes) -> str:
+    """How sure it is that nothing better exists."""
+    if classes.recoding == "local":
+        return f"{len(classes.cells)} classes"
+    checked = f"{classes.nodes_checked} nodes"
+    if classes.search_complete:
+        return f"optimal, {checked}"
+    bound = f"; no node is below {classes.lower_bound:.3f}" if classes.lower_bound is not None else ""
+    return f"not proven optimal, {checked}{bound}"
+
+
+def level_sentence(classes: Classes) -> str:
+    """The level of each quasi-identifier and its highest."""
+    return ", ".join(f"{clean_name(name, 30)} {level}/{classes.heights.get(name, level)}" for name, level in classes.levels.items())

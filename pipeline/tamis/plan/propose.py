@@ -14,7 +14,8 @@ import yaml
 
 from tamis.core.actions import Action, AnyAction, Drop, Generalize, Keep, Pseudonymize, Synthesize
 from tamis.core.policy import Policy
-from tamis.core.types import ColumnProfile, DatasetProfile, DataType, Finding, Findings, Role
+from tamis.core.types import ColumnProfile, DatasetProfile, DataType, Finding, Findings, QuasiSearch, Role, TableProfile
+from tamis.plan.relations import determined_reason, singling_reason, singling_set
 
 _KEY_LIKE_UNIQUENESS = 0.98
 _MOST_CATEGORIES = 2_000
@@ -29,24 +30,42 @@ class Proposal(NamedTuple):
     action: AnyAction
     reason: str
     rule: str
+    role: Role | None = None
+    """set where the column is more than it was found to be by itself"""
 
 
 def propose_table(table: str, profile: DatasetProfile, findings: Findings, domains: Mapping[tuple[str, str], str]) -> dict[str, Proposal]:
     """A proposal for every column of a table, in input order."""
     out: dict[str, Proposal] = {}
     for column in profile.table(table).columns:
-        out[column.name] = propose_column(column, findings.of(table, column.name), domains.get((table, column.name)), out)
+        out[column.name] = propose_column(column, findings.of(table, column.name), domains.get((table, column.name)), out, profile)
     return out
 
 
-def propose_column(column: ColumnProfile, finding: Finding, domain: str | None, earlier: Mapping[str, Proposal]) -> Proposal:
+def propose_column(
+    column: ColumnProfile, finding: Finding, domain: str | None, earlier: Mapping[str, Proposal], profile: DatasetProfile
+) -> Proposal:
     """One column. `domain` is set where the column takes part in a key between tables."""
-    return _redundant(column, finding, earlier) or _by_role(
-        column, finding, domain or _domain(finding.table, column.name), domain is not None
-    )
+    redundant = _redundant(column, finding, earlier, profile.table(finding.table))
+    if redundant is not None:
+        return redundant
+    proposal = _by_role(column, finding, domain or _domain(finding.table, column.name), domain is not None)
+    return _singling(column, proposal, profile.singling(finding.table)) if isinstance(proposal.action, Keep) else proposal
 
 
-def _redundant(column: ColumnProfile, finding: Finding, earlier: Mapping[str, Proposal]) -> Proposal | None:
+def _singling(column: ColumnProfile, proposal: Proposal, search: QuasiSearch | None) -> Proposal:
+    """A column that singles people out together with others is generalized with the quasi-identifiers."""
+    found = singling_set(search, column.name)
+    if search is None or found is None:
+        return proposal
+    reason = singling_reason(found, column.name, search.k)
+    if _too_many_texts(column):
+        return Proposal(Drop(), f"{reason}; it has too many values to generalize", "proposal:singling")
+    action = Generalize(to="auto") if column.type in Generalize.accepts and column.type is not DataType.BOOLEAN else Keep()
+    return Proposal(action, reason, "proposal:singling", Role.QUASI)
+
+
+def _redundant(column: ColumnProfile, finding: Finding, earlier: Mapping[str, Proposal], table: TableProfile) -> Proposal | None:
     if column.type is DataType.EMPTY or column.present == 0:
         return Proposal(Drop(), "empty: has no values", "proposal:empty")
     if column.type is DataType.BINARY:
@@ -55,9 +74,11 @@ def _redundant(column: ColumnProfile, finding: Finding, earlier: Mapping[str, Pr
         return Proposal(Drop(), "constant: says nothing", "proposal:constant")
     if column.duplicate_of is not None:
         return Proposal(Drop(), f"redundant: the same as '{column.duplicate_of}'", "proposal:duplicate")
+    if column.equivalent_to is not None and column.equivalence == "format":
+        return Proposal(Drop(), f"redundant: the same as '{column.equivalent_to}' up to case and format", "proposal:duplicate")
     source = column.determined_by
     if source is not None and finding.role in (Role.NONE, Role.UNKNOWN) and not isinstance(earlier.get(source, _NOTHING).action, Drop):
-        return Proposal(Drop(), f"redundant: determined by '{source}'", "proposal:determined")
+        return Proposal(Drop(), determined_reason(table, column.name, source), "proposal:determined")
     return None
 
 
@@ -82,14 +103,20 @@ def _by_role(column: ColumnProfile, finding: Finding, domain: str, is_key: bool)
                 return Proposal(Synthesize(), f"private ({what})", "proposal:sensitive")
             return Proposal(Drop(), f"private ({what}) and cannot be modelled", "proposal:sensitive")
         case Role.UNKNOWN | Role.NONE if finding.stray:
-            found = ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
-            return Proposal(Drop(), f"personal data in some cells ({found})", "proposal:stray")
+            return Proposal(
+                Drop(), f"personal data in some cells ({strays_of(finding)}); `redact` would take out what was found", "proposal:stray"
+            )
         case Role.UNKNOWN:
             return Proposal(Drop(), "nothing explains these values: look at them before they leave", "proposal:unknown")
         case Role.NONE:
             if column.type in accepts and (is_key or (unique and column.type in (DataType.TEXT, DataType.INTEGER))):
                 return Proposal(Pseudonymize(domain=domain), "keys rows: the raw value would link them to their source", "proposal:key")
             return Proposal(Keep(), "no personal data found", "proposal:none")
+
+
+def strays_of(finding: Finding) -> str:
+    """What single cells of a column hold, in words of the vocabulary."""
+    return ", ".join(sorted({evidence.entity or evidence.rule for evidence in finding.stray}))
 
 
 def _is_identifier(entity: str | None) -> bool:
@@ -193,6 +220,8 @@ def _entry(proposal: Proposal, *, accept: bool) -> Any:
     entry: dict[str, Any] = {name: parameters} if parameters else {name: proposal.reason}
     if parameters:
         entry["reason"] = proposal.reason
+    if proposal.role is not None:
+        entry["role"] = proposal.role.value
     return entry if accept else {**entry, "proposed": True}
 
 

@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from tamis.core.ports import Progress
 from tamis.core.types import DatasetProfile, Table
+from tamis.profile.combinations import find_quasi_sets
 from tamis.profile.limits import Limits
 from tamis.profile.references import find_foreign_keys
 from tamis.profile.tables import profile_table
 
-__all__ = ["profile_tables"]
+__all__ = ["find_quasi_sets", "profile_tables"]
 
 
 def profile_tables(tables: Sequence[Table], *, k: int, progress: Progress | None = None) -> DatasetProfile:
@@ -28,8 +29,8 @@ def profile_tables(tables: Sequence[Table], *, k: int, progress: Progress | None
                 progress.note(f"{table.name}: {table.rows} rows, {len(table.columns)} columns")
             profiles.append(profile_table(table, k=k, limits=limits))
     with _stage(progress, "references"):
-        foreign_keys = find_foreign_keys(tables, profiles, limits)
-    return DatasetProfile(tables=tuple(profiles), foreign_keys=foreign_keys)
+        foreign_keys, partial = find_foreign_keys(tables, profiles, limits)
+    return DatasetProfile(tables=tuple(profiles), foreign_keys=foreign_keys, partial_references=partial)
 
 
 def _stage(progress: Progress | None, detail: str) -> AbstractContextManager[None]:

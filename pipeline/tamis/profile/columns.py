@@ -14,12 +14,14 @@ from tamis.core.types import ColumnProfile, DataType
 from tamis.profile.bounds import number_bounds, year_bounds
 from tamis.profile.limits import Limits
 from tamis.profile.normal import NUMERIC, Facts
-from tamis.profile.shapes import mask, top_shapes
+from tamis.profile.shapes import count_masks, top_shapes
 from tamis.profile.tally import Counts, Tally, six_digits
 
 Shapes = tuple[tuple[str, int], ...]
 Keys = npt.NDArray[np.int64] | npt.NDArray[np.uint64] | npt.NDArray[np.float64]
 
+_ODD_SPACE = r"\s\s|^\s|\s$|[^\S ]"
+_MOST_HASH = 2**64 - 1
 _ORDERED = NUMERIC | {DataType.DATE, DataType.DATETIME}
 
 
@@ -43,17 +45,18 @@ def measure_column(frame: pl.LazyFrame, rows: int, facts: Facts, anchor: str | N
     kind = facts.column.type
     if facts.present:
         grouped = _can_group(facts, limits)
-        if grouped:
+        unique = kind is DataType.TEXT and _is_nearly_unique(frame, facts, limits)
+        if grouped and not unique and kind not in _ORDERED:
             values = frame.select(facts.safe).drop_nulls().group_by(facts.safe).agg(pl.len().cast(pl.Int64).alias("n"))
-            counts = values.collect(engine="streaming").sort(facts.safe)
-            _tally_groups(tally, counts, facts)
+            counts = values.collect(engine="streaming")
+            tally.add_counts(counts["n"].to_numpy())
             if kind is DataType.TEXT:
                 text, shapes = _text_of_groups(counts, facts.safe, k, limits)
         else:
             exact, counted = _tally_keys(tally, frame, rows, facts, limits)
             if kind is DataType.TEXT:
                 text = _lengths(frame.select(facts.safe).drop_nulls(), facts.safe, pl.lit(1, dtype=pl.Int64), facts.present)
-                shapes = _shapes_of_rows(frame, facts, anchor, k, limits)
+                shapes = _shapes_of_rows(frame, facts, None if unique else anchor, k, limits)
     profile = _profile(rows, facts, tally, counted=counted, exact=exact)
     nulls = rows - facts.present
     agreement = (tally.sum_of_squares + nulls * nulls) / (rows * rows) if rows and counted else 0.0
@@ -64,6 +67,19 @@ def _can_group(facts: Facts, limits: Limits) -> bool:
     """Whether the distinct values fit the bounds on their number and bytes."""
     mean_bytes = facts.size / facts.present
     return facts.estimate <= limits.grouped_values and facts.estimate * mean_bytes <= limits.grouped_bytes
+
+
+def _is_nearly_unique(frame: pl.LazyFrame, facts: Facts, limits: Limits) -> bool:
+    """Whether a big text column hardly repeats: it is cheaper to sort its hashes than to collect its values.
+
+    Estimated from the distinct hashes below a threshold (Bar-Yossef et al. 2002, RANDOM: distinct values by a hash threshold).
+    """
+    if facts.present <= limits.sketched_rows or facts.estimate < limits.near_unique * facts.present:
+        return False
+    share = max(1, facts.present // limits.sketched_rows)
+    hashed = frame.select(hash_of(pl.col(facts.safe)).alias("h")).filter(pl.col("h") <= pl.lit(_MOST_HASH // share, dtype=pl.UInt64))
+    distinct: int = hashed.select(pl.col("h").n_unique()).collect(engine="streaming").item()
+    return distinct * share >= limits.near_unique * facts.present
 
 
 def _profile(rows: int, facts: Facts, tally: Tally, *, counted: bool, exact: bool) -> ColumnProfile:
@@ -99,32 +115,33 @@ def _profile(rows: int, facts: Facts, tally: Tally, *, counted: bool, exact: boo
 # ------------------------------------------------------------------------------------------------------------- counted by value
 
 
-def _tally_groups(tally: Tally, counts: pl.DataFrame, facts: Facts) -> None:
-    """Add the distinct values (sorted) and their counts."""
-    n = counts["n"].to_numpy()
-    tally.add_counts(n)
-    if facts.column.type in _ORDERED:
-        tally.add_numbers(_numbers(counts[facts.safe]), n)
-
-
-def _numbers(values: pl.Series) -> Keys:
-    return values.cast(pl.Float64 if values.dtype == pl.Float64 else pl.Int64).to_numpy()
-
-
 def _text_of_groups(counts: pl.DataFrame, name: str, k: int, limits: Limits) -> tuple[dict[str, int | float | None], Shapes]:
     text = _lengths(counts.lazy(), name, pl.col("n"), int(counts["n"].sum()))
-    masks = counts.lazy().select(mask(pl.col(name)).alias("mask"), "n").group_by("mask").agg(pl.col("n").sum())
-    return text, top_shapes(masks.collect().iter_rows(), k=k, most=limits.shapes)
+    every = math.ceil(len(counts) / limits.shape_sample) if len(counts) > limits.shape_rows else 1
+    rows = counts.lazy()
+    if every > 1:  # frequent values as they are, of the others a stable sample, scaled up
+        rare = pl.col("n") < every
+        chosen = rows.filter(~rare | (hash_of(pl.col(name)) // 2**32 % every == 0))
+        rows = chosen.with_columns(pl.when(rare).then(pl.col("n") * every).otherwise("n").alias("n"))
+    masks = count_masks(rows, pl.col(name), pl.col("n"))
+    shapes = top_shapes(masks.iter_rows(), k=k * every, most=limits.shapes)
+    return text, shapes if every == 1 else _scaled(shapes, int(counts["n"].sum()), int(masks["n"].sum()))
 
 
 def _lengths(frame: pl.LazyFrame, name: str, weight: pl.Expr, rows: int) -> dict[str, int | float | None]:
     """Lengths in characters and words (runs of non-space); sums of integers, so their order does not matter."""
-    chars = pl.col(name).str.len_chars().cast(pl.Int64)
-    words = pl.col(name).str.count_matches(r"\S+").cast(pl.Int64)
+    value = pl.col(name)
+    chars = value.str.len_chars().cast(pl.Int64)
     found = frame.select(
-        chars.min().alias("low"), chars.max().alias("high"), (chars * weight).sum().alias("chars"), (words * weight).sum().alias("words")
+        chars.min().alias("low"),
+        chars.max().alias("high"),
+        (chars * weight).sum().alias("chars"),
+        value.str.contains(_ODD_SPACE).any().alias("odd"),
     ).collect(engine="streaming")
-    low, high, chars_sum, words_sum = found.row(0)
+    low, high, chars_sum, odd = found.row(0)
+    # Where blanks are single and between words, they need only be counted.
+    words = value.str.count_matches(r"\S+") if odd else value.str.count_matches(" ", literal=True) + (value != "").cast(pl.UInt32)
+    words_sum: int = frame.select((words.cast(pl.Int64) * weight).sum()).collect(engine="streaming").item()
     return {
         "length_min": low,
         "length_max": high,
@@ -151,15 +168,16 @@ def _tally_keys(tally: Tally, frame: pl.LazyFrame, rows: int, facts: Facts, limi
         return False, False
     hashed = facts.column.type in (DataType.TEXT, DataType.BINARY)
     value = pl.col(facts.safe)
-    key = _hash(value) if hashed else value
+    key = hash_of(value) if hashed else value
     exact = True
     for part in range(passes):
         piece = frame.select(value).drop_nulls()
         if passes > 1:
-            piece = piece.filter(_hash(value.cast(pl.String)) // 2**32 % passes == part)
+            piece = piece.filter(hash_of(value.cast(pl.String)) // 2**32 % passes == part)
         keys = piece.select(key).collect(engine="streaming").to_series()
-        # A hash is unsigned; everything else is a number of its own.
-        sorted_keys: Keys = np.sort(keys.to_numpy() if hashed else _numbers(keys))
+        if not hashed:  # a hash is unsigned; everything else is a number of its own
+            keys = keys.cast(pl.Float64 if keys.dtype == pl.Float64 else pl.Int64)
+        sorted_keys: Keys = keys.sort().to_numpy()
         del keys
         starts = (
             np.flatnonzero(np.concatenate(([True], sorted_keys[1:] != sorted_keys[:-1]))) if len(sorted_keys) else np.zeros(0, np.int64)
@@ -183,14 +201,14 @@ def _tally_hashes(tally: Tally, piece: pl.LazyFrame, name: str, hashes: Keys, co
         tally.add_counts(counts)
         return False
     if len(repeated):
-        suspects = piece.filter(_hash(pl.col(name)).is_in(pl.Series(repeated).implode()))
+        suspects = piece.filter(hash_of(pl.col(name)).is_in(pl.Series(repeated).implode()))
         true_counts = suspects.group_by(name).agg(pl.len().cast(pl.Int64).alias("n")).select("n").collect(engine="streaming")
         tally.add_counts(true_counts.to_series().to_numpy())
     tally.add_counts(counts[counts == 1])
     return True
 
 
-def _hash(value: pl.Expr) -> pl.Expr:
+def hash_of(value: pl.Expr) -> pl.Expr:
     """64 bits of a text, the same on every machine; not secret, and stored nowhere."""
     hashed: pl.Expr = value.nchash.xxh3_64()  # type: ignore[attr-defined]  # namespace of polars-hash
     return hashed
@@ -230,8 +248,11 @@ def _shapes_of_rows(frame: pl.LazyFrame, facts: Facts, anchor: str | None, k: in
     every = math.ceil(facts.present / limits.shape_sample) if facts.present > limits.shape_rows else 1
     if every > 1:
         row = value if anchor is None else pl.concat_str(value, pl.lit("|"), pl.col(anchor).cast(pl.String), ignore_nulls=True)
-        text = text.filter(_hash(row) // 2**32 % every == 0)
-    masks = text.select(mask(value).alias("mask")).group_by("mask").agg(pl.len().cast(pl.Int64).alias("n")).collect(engine="streaming")
-    scale = facts.present / int(masks["n"].sum()) if every > 1 and len(masks) else 1.0
+        text = text.filter(hash_of(row) // 2**32 % every == 0)
+    masks = count_masks(text, value, pl.lit(1, dtype=pl.Int64))
     shapes = top_shapes(masks.iter_rows(), k=k, most=limits.shapes)
-    return tuple((shape, round(rows * scale)) for shape, rows in shapes)
+    return shapes if every == 1 or not len(masks) else _scaled(shapes, facts.present, int(masks["n"].sum()))
+
+
+def _scaled(shapes: Shapes, rows: int, sampled: int) -> Shapes:
+    return tuple((shape, round(n * rows / sampled)) for shape, n in shapes)

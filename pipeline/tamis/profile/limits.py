@@ -21,14 +21,16 @@ class Limits:
     """estimates from this share of the rows on may be a candidate key (polars' sketch was seen 10 % off)"""
     compared_rows: int = 1_000_000
     """text counted by hashes is exact when at most so many rows share their hash with another: those are compared as text"""
-    cached_cells: int = 5_000_000
+    sketched_rows: int = 50_000
+    """columns with more rows are looked at by their hashes first: nearly unique text is counted without collecting it"""
+    cached_cells: int = 20_000_000
     """tables up to this size are read once and kept"""
     cached_bytes: int = 256_000_000
     """... as long as they are no bigger than this"""
-    shape_rows: int = 500_000
-    """shapes of uncounted text columns with more rows are estimated from a keyless stable sample"""
-    shape_sample: int = 250_000
-    """rows of that sample, roughly"""
+    shape_rows: int = 200_000
+    """shapes of text with more values (rows, where they were not collected) are estimated from a keyless stable sample"""
+    shape_sample: int = 100_000
+    """size of that sample, roughly"""
     shapes: int = 8
     """shape classes reported"""
     determinant_values: int = 50_000
@@ -41,3 +43,21 @@ class Limits:
     """foreign keys: columns with more distinct values are compared on a stable sample of values of about this size"""
     reference_pairs: int = 500
     """foreign keys: column pairs compared, the most plausible first"""
+    quasi_columns: int = 24
+    """columns whose combinations are searched for those that single people out: quasi-identifiers, then those with the most values"""
+    quasi_size: int = 6
+    """columns in one combination"""
+    quasi_budget: int = 1_000_000_000
+    """... rows counted, over all combinations"""
+    code_bytes: int = 400_000_000
+    """codes of whole columns that are kept between comparisons"""
+    pair_sample: int = 20_000
+    """rows on which keys and dependencies are refuted and associations are measured"""
+    key_columns: int = 30
+    """columns tried in composite keys, those with the most values"""
+    dependency_pairs: int = 5_000
+    """pairs of columns screened for dependencies"""
+    verified_rows: int = 200_000_000
+    """rows counted over all possible keys, and again over all possible dependencies"""
+    association_columns: int = 120
+    """columns whose associations are measured, those with the fewest values first"""

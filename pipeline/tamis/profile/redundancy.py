@@ -72,17 +72,8 @@ def find_determinants(
     limits: Limits,
 ) -> dict[str, str]:
     """Column to the column that determines it, by the rules above; duplicates are left to `duplicate_of`."""
-    usable = [
-        i
-        for i, m in enumerate(measured)
-        if m.grouped
-        and m.profile.distinct_exact
-        and 2 <= m.profile.distinct <= limits.determinant_values
-        and m.profile.name not in duplicates
-    ]
-    order = sorted(usable, key=lambda i: (measured[i].profile.type is DataType.NUMBER, measured[i].profile.distinct, i))
-    tried = [i for i in order if measured[i].profile.present >= _ROWS_PER_VALUE * measured[i].profile.distinct][: limits.determinants]
-    targets = {x: [y for y in _targets(measured) if y != x and _plausible(measured, x, y, duplicates)] for x in tried}
+    tried = determining(measured, duplicates, limits)
+    targets = {x: [y for y in targets_of(measured) if y != x and plausible(measured, x, y, duplicates)] for x in tried}
     if not any(targets.values()):
         return {}
     hopeless = _refuted(frame, rows, [facts[i].safe for i in range(len(facts))], targets, limits)
@@ -95,11 +86,26 @@ def find_determinants(
     return {measured[y].profile.name: measured[x].profile.name for y, x in found.items()}
 
 
-def _targets(measured: Sequence[Measured]) -> list[int]:
+def determining(measured: Sequence[Measured], duplicates: Mapping[str, str], limits: Limits) -> list[int]:
+    """Columns that may determine others, those with the fewest values first, floating-point columns last."""
+    usable = [
+        i
+        for i, m in enumerate(measured)
+        if m.grouped
+        and m.profile.distinct_exact
+        and 2 <= m.profile.distinct <= limits.determinant_values
+        and m.profile.name not in duplicates
+    ]
+    order = sorted(usable, key=lambda i: (measured[i].profile.type is DataType.NUMBER, measured[i].profile.distinct, i))
+    return [i for i in order if measured[i].profile.present >= _ROWS_PER_VALUE * measured[i].profile.distinct][: limits.determinants]
+
+
+def targets_of(measured: Sequence[Measured]) -> list[int]:
+    """Columns that may be determined: counted exactly, with more than one value."""
     return [i for i, m in enumerate(measured) if m.profile.distinct_exact and m.profile.distinct and not m.profile.constant]
 
 
-def _plausible(measured: Sequence[Measured], x: int, y: int, duplicates: Mapping[str, str]) -> bool:
+def plausible(measured: Sequence[Measured], x: int, y: int, duplicates: Mapping[str, str]) -> bool:
     """Whether X -> Y would mean something if it held; from aggregates alone."""
     first, second = measured[x].profile, measured[y].profile
     if second.name in duplicates or first.present < _COVER * second.present:

@@ -7,7 +7,8 @@ Containment alone proves little (the numbers 1 to 5 are in every serial number),
 - or by domain: the values can hardly coincide. Text of at least 6 characters on average in parent and child, or integers whose
   range is at least ten times their number; and at least 10 distinct values in the child. Two keys whose names speak of
   different things (`address_id`, `customer_id`) need 3 rows per value in the child besides.
-At least 95 % of the child's distinct values must be contained. A child column gets one parent: name before domain, then the
+At least 95 % of the child's distinct values must be contained; from 20 % on the reference is called partial, and nothing rests on it.
+A child column gets one parent: name before domain, then the
 parent whose table's name is in the child's name, then the most contained, then the earliest. Where two keys contain each other,
 the later table refers to the earlier one.
 """
@@ -27,6 +28,7 @@ from tamis.profile.limits import Limits
 from tamis.profile.normal import normal_form
 
 _CONTAINED = 0.95
+_PARTIAL = 0.2
 _KEY_WORDS = frozenset(
     {"id", "ids", "key", "keys", "code", "no", "nr", "num", "number", "ref", "uuid", "guid", "pk", "fk", "sk", "bk", "identifier"}
     | {"idx", "index", "row", "rows", "rowname", "rownames", "rownum", "rowid", "unnamed"}
@@ -50,24 +52,36 @@ class _Candidate:
     names_table: bool
 
 
-def find_foreign_keys(tables: Sequence[Table], profiles: Sequence[TableProfile], limits: Limits) -> tuple[ForeignKey, ...]:
-    """Foreign keys between different tables, in the order of the child columns."""
+def find_foreign_keys(
+    tables: Sequence[Table], profiles: Sequence[TableProfile], limits: Limits
+) -> tuple[tuple[ForeignKey, ...], tuple[ForeignKey, ...]]:
+    """(foreign keys, partial references) between different tables, each in the order of the child columns.
+
+    A column has a partial reference when it has no foreign key: the same pairs, of which 20 to 95 % of the values are contained.
+    """
     candidates = sorted(_candidates(profiles), key=lambda c: (not c.named, not c.names_table))[: limits.reference_pairs]
-    best: dict[tuple[int, str], tuple[tuple[bool, bool, float, int], ForeignKey, _Candidate]] = {}
+    best: dict[tuple[int, str], tuple[tuple[bool, bool, bool, float, int], ForeignKey]] = {}
     for candidate in candidates:
         (i, child), (j, parent) = candidate.child, candidate.parent
         share = _contained(tables[i], child, tables[j], parent, limits)
-        if share < _CONTAINED:
+        if share < _PARTIAL:
             continue
+        covered = min(1.0, share * child.distinct / parent.distinct)
         key = ForeignKey(
-            table=tables[i].name, column=child.name, parent_table=tables[j].name, parent_column=parent.name, contained=round(share, 6)
+            table=tables[i].name,
+            column=child.name,
+            parent_table=tables[j].name,
+            parent_column=parent.name,
+            contained=round(share, 6),
+            covered=round(covered, 6),
         )
-        rank = (candidate.named, candidate.names_table, share, -j)
+        rank = (share >= _CONTAINED, candidate.named, candidate.names_table, share, -j)
         known = best.get((i, child.name))
         if known is None or rank > known[0]:
-            best[i, child.name] = rank, key, candidate
+            best[i, child.name] = rank, key
     positions = {(i, column.name): n for i, profile in enumerate(profiles) for n, column in enumerate(profile.columns)}
-    return tuple(best[where][1] for where in sorted(best, key=lambda where: (where[0], positions[where])))
+    found = [best[where][1] for where in sorted(best, key=lambda where: (where[0], positions[where]))]
+    return tuple(key for key in found if key.contained >= _CONTAINED), tuple(key for key in found if key.contained < _CONTAINED)
 
 
 def _candidates(profiles: Sequence[TableProfile]) -> list[_Candidate]:
@@ -85,7 +99,7 @@ def _candidates(profiles: Sequence[TableProfile]) -> list[_Candidate]:
                 # Two keys of one domain: only the later table refers, and never to a smaller one.
                 if child.name in own and (parent.distinct, -j) < (child.distinct, -i):
                     continue
-                if child.distinct * _CONTAINED > parent.distinct + 1:
+                if child.distinct * _PARTIAL > parent.distinct + 1:
                     continue
                 named = _named(child.name, parent.name, profiles[j].name)
                 if named or _distinctive(child, parent):

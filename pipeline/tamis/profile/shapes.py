@@ -25,18 +25,34 @@ _FIXED = {"Aa": "Aa+", "a": "a+", "w": "a{+}", "U": "A+", "X": "X+", "□": "□
 
 def mask(value: pl.Expr) -> pl.Expr:
     """The mask of a text: one letter per class, digits and capitals one by one. Null stays null."""
+    return _rest(_letters(value), value.str.len_chars() > _LONGEST)
+
+
+def count_masks(frame: pl.LazyFrame, value: pl.Expr, weight: pl.Expr) -> pl.DataFrame:
+    """`mask`, `n`: the masks of a column and the sums of their weights.
+
+    Letters and digits are classed first: of a million values few hundred are then left to be classed in full.
+    """
+    rough = frame.select(_letters(value).alias("rough"), (value.str.len_chars() > _LONGEST).alias("long"), weight.alias("n"))
+    few = rough.group_by("rough", "long").agg(pl.col("n").sum()).collect(engine="streaming")
+    return few.select(_rest(pl.col("rough"), pl.col("long")).alias("mask"), "n").group_by("mask").agg(pl.col("n").sum())
+
+
+def _letters(value: pl.Expr) -> pl.Expr:
+    """The beginning of a text with its letters and digits classed; the classes share no character, so that their order is free."""
     short = value.str.slice(0, _LONGEST)
+    return short.str.replace_all(r"\p{Ll}+", "a").str.replace_all(r"\p{Nd}", "9").str.replace_all(r"[\p{Lu}\p{Lt}]", "A")
+
+
+def _rest(rough: pl.Expr, long: pl.Expr) -> pl.Expr:
     classed = (
-        short.str.replace_all(_OTHER, "□")
+        rough.str.replace_all(_OTHER, "□")
         .str.replace_all(r"\s+", " ")
-        .str.replace_all(r"\p{Ll}+", "a")
-        .str.replace_all(r"\p{Nd}", "9")
-        .str.replace_all(r"[\p{Lu}\p{Lt}]", "A")
         .str.replace_all(_ALTERNATING, "X")
         .str.replace_all(r"\ba(?: a)+\b", "w")
         .str.replace_all(r"A{5,}", "U")
     )
-    return pl.when(value.str.len_chars() > _LONGEST).then(pl.concat_str(classed, pl.lit("…"))).otherwise(classed)
+    return pl.when(long).then(pl.concat_str(classed, pl.lit("…"))).otherwise(classed)
 
 
 def shape_of(masked: str) -> str:

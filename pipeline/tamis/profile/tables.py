@@ -1,9 +1,18 @@
-"""One table: its columns, candidate keys and redundancies."""
+"""One table: its columns, keys, redundancies and associations."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import polars as pl
+
 from tamis.core.types import DataType, Table, TableProfile
+from tamis.profile.associations import find_associations
+from tamis.profile.codes import CodeStore, encode, sample_rows
 from tamis.profile.columns import Measured, measure_column
+from tamis.profile.dependencies import find_dependencies
+from tamis.profile.equivalents import find_equivalents
+from tamis.profile.keys import NEAR, find_keys
 from tamis.profile.limits import Limits
 from tamis.profile.normal import Facts, first_pass, normalize
 from tamis.profile.redundancy import find_determinants, find_duplicates
@@ -23,7 +32,46 @@ def profile_table(table: Table, *, k: int, limits: Limits) -> TableProfile:
         for m in measured
     )
     keys = tuple(m.profile.name for m in measured if is_key(m))
-    return TableProfile(name=table.name, rows=rows, columns=columns, candidate_keys=keys, k=k)
+    plain = TableProfile(name=table.name, rows=rows, columns=columns, candidate_keys=keys, k=k)
+    return _related(plain, frame, facts, measured, duplicates, limits) if rows and facts else plain
+
+
+def _related(
+    profile: TableProfile,
+    frame: pl.LazyFrame,
+    facts: Sequence[Facts],
+    measured: Sequence[Measured],
+    duplicates: dict[str, str],
+    limits: Limits,
+) -> TableProfile:
+    """The profile with what holds between columns: composite keys, dependencies, equivalents, associations."""
+    safe = [f.safe for f in facts]
+    sample = sample_rows(frame, [(f.safe, f.estimate) for f in facts], profile.rows, limits.pair_sample)
+    coded = [encode(column) for column in sample.get_columns()]
+    store = CodeStore(frame, limits.code_bytes)
+    dependencies, dependencies_cut = find_dependencies(safe, measured, duplicates, coded, store, limits)
+    equivalents = find_equivalents(frame, safe, measured, duplicates, dependencies, sample)
+    repeated = frozenset({*duplicates, *equivalents})
+    keys, keys_cut = find_keys(measured, repeated, coded, store, safe, limits)
+    # Ids go up with time and with each other; measurements and times are no ids however unique they are.
+    ids = frozenset(m.profile.name for m in measured if m.profile.type is DataType.INTEGER and m.profile.uniqueness >= NEAR)
+    associations, associations_cut = find_associations(measured, repeated | ids, sample, coded, limits)
+    fixed = {frozenset({one.determinant, one.dependent}) for one in dependencies}
+    columns = tuple(
+        column.model_copy(update={"equivalent_to": equivalents[column.name][0], "equivalence": equivalents[column.name][1]})
+        if column.name in equivalents
+        else column
+        for column in profile.columns
+    )
+    return profile.model_copy(
+        update={
+            "columns": columns,
+            "keys": keys,
+            "dependencies": dependencies,
+            "associations": tuple(one for one in associations if frozenset({one.first, one.second}) not in fixed),
+            "redundancy_cut": (*keys_cut, *dependencies_cut, *associations_cut),
+        }
+    )
 
 
 def is_key(measured: Measured) -> bool:

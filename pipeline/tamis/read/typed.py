@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from tamis.read.delimited import require_same_columns
 from tamis.read.failures import os_failure, shown
 from tamis.read.files import IPC_STREAM, Format
 from tamis.read.forms import DTYPES
+from tamis.read.groups import row_groups
 from tamis.read.infer import Decision, Judge
+from tamis.read.origin import releases_of
 from tamis.read.partitions import distinct_values
 from tamis.read.spool import Spool
 
@@ -75,7 +77,11 @@ def read_typed(name: str, paths: Sequence[Path], kind: Format, spool_folder: Pat
         parts += [_part(members, kind, keys) for members in groups.values()]
         judged = _partition_types(keys)
         notes = (f"{len(keys)} columns were taken from the names of folders.",) if keys else ()
-        return _table(name, parts, SourceInfo(format=kind.value, files=len(paths), notes=notes), tuple(spool.files), judged)
+        parents = releases_of(paths) if kind is Format.PARQUET else ()
+        in_order = [path for members in groups.values() for path in members]
+        sizes = row_groups(in_order) if kind is Format.PARQUET else ()
+        source = SourceInfo(format=kind.value, files=len(paths), notes=notes, parents=parents, row_groups=sizes)
+        return _table(name, parts, source, tuple(spool.files), judged)
 
 
 def schema_of(path: Path, kind: Format) -> Mapping[str, pl.DataType]:
@@ -282,7 +288,7 @@ def _table(name: str, parts: Sequence[_Part], source: SourceInfo, hold: tuple[ob
         frame=frames[0] if len(frames) == 1 else pl.concat(frames, how="vertical"),
         columns=tuple(Column(column, types[column]) for column in names),
         rows=rows,
-        source=SourceInfo(format=source.format, files=source.files, notes=tuple(notes)),
+        source=replace(source, notes=tuple(notes)),
         hold=hold,
     )
 

@@ -3,6 +3,7 @@
 Everything that comes out is k-safe (decision: stored literals hold values of at least k persons, or bounds rounded outward).
 """
 
-from tamis.search.resolve import Resolved, resolve_table
+from tamis.search.resolve import Resolved, pick_alternative, resolve_table
+from tamis.search.tradeoff import Point, TradeOff, trade_off
 
-__all__ = ["Resolved", "resolve_table"]
+__all__ = ["Point", "Resolved", "TradeOff", "pick_alternative", "resolve_table", "trade_off"]

@@ -1,42 +1,109 @@
 """Ladders: for a column, recodings from fine to coarse, each a function of the one before it (so that coarser never splits a class).
 
-Method: full-domain generalization hierarchies (Samarati 2001, IEEE TKDE 13(6):1010-1027), built from the column itself.
+Method: full-domain generalization hierarchies (Samarati 2001, IEEE TKDE 13(6):1010-1027), built from the column itself. What a ladder
+names is shared by at least k persons or comes from a hierarchy file, which is public; everything else is pooled.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from tamis.core.actions import AgeBand, AnyRecode, AsIs, CategoryMap, DatePart, Everything, Generalize, NumberBand, Prefix
-from tamis.core.types import ColumnProfile, DataType
+import numpy as np
 
-_FINE_LIMIT = 20_000
+from tamis.core.actions import AgeBand, AnyRecode, AsIs, CategoryMap, DatePart, Everything, Generalize, NumberBand, NumberCuts, Prefix
+from tamis.core.errors import PolicyError, clean_name
+from tamis.core.plan import ColumnPlan
+from tamis.core.types import ColumnProfile, DataType, Table
+from tamis.search.bands import Counted, cut_levels
+from tamis.search.literals import numbers, persons_between
+
+Hierarchy = Mapping[str, tuple[str, ...]]
+"""value to its ancestors, level 1 upwards"""
+Hierarchies = Callable[[str], Hierarchy]
+"""name or path of a hierarchy to it"""
+
+FINE_LIMIT = 20_000
 """a column with more distinct values starts at its first band: the raw value is never a useful level there"""
+_DEPTH = 5
+_DEPTH_LOCAL = 8
+"""halvings of numbers: 2^depth bands at most"""
 _DATE_UNITS = ("month", "quarter", "year", "5 years", "decade")
-_COMMON_SHARE = 0.02
 
 
-def ladder(profile: ColumnProfile, counts: Sequence[tuple[str, int]], k: int) -> tuple[AnyRecode, ...]:
-    """Levels for `generalize: auto`. `counts` are (canonical value, persons) of a text column, else empty."""
-    start: tuple[AnyRecode, ...] = () if profile.distinct > _FINE_LIMIT else (AsIs(),)
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The rungs of one column, the finest first. `leaves` are the values of a stated hierarchy; without one the data's are counted."""
+
+    recodes: tuple[AnyRecode, ...]
+    leaves: tuple[str, ...] = ()
+    stated: bool = False
+    """the levels are a person's: none is left out because it changes nothing on this data"""
+
+
+def plain_ladder(
+    table: Table, column: ColumnPlan, action: Generalize, profile: ColumnProfile, k: int, unit: str | None, *, local: bool
+) -> Ladder | None:
+    """Rungs of numbers, dates and codes; None for categories, which need to be seen beside the other columns."""
+    start: tuple[AnyRecode, ...] = () if profile.distinct > FINE_LIMIT else (AsIs(),)
+    if isinstance(action.recode, Prefix) and action.recode.restricted:
+        shorter = (action.recode.model_copy(update={"length": length}) for length in range(action.recode.length - 1, 0, -1))
+        return Ladder((action.recode, *shorter, Everything()))
     match profile.type:
+        case DataType.INTEGER if column.entity == "POSTCODE":
+            longest = max(2, len(str(int(_number(profile.high) or 0))))
+            return Ladder((AsIs(), *(NumberBand(width=10.0**power) for power in range(1, longest)), Everything()))
         case DataType.INTEGER | DataType.NUMBER:
-            return (*start, *_bands(profile), Everything())
-        case DataType.DATE | DataType.DATETIME:
-            return (*start, *(DatePart(unit=unit) for unit in _DATE_UNITS), Everything())
-        case DataType.TEXT if _cut_from_the_left(profile):
+            return Ladder((*start, *_cuts(table, profile, k, unit, local=local), Everything()))
+        case DataType.DATE:
+            return Ladder((*start, *(DatePart(unit=part) for part in _DATE_UNITS), Everything()))
+        case DataType.DATETIME:
+            return Ladder((*start, DatePart(unit="day"), *(DatePart(unit=part) for part in _DATE_UNITS), Everything()))
+        case DataType.TEXT if action.order is None and (column.entity == "POSTCODE" or _cut_from_the_left(profile)):
             longest = profile.length_max or 1
             lengths = range(longest - 1, 0, -1) if longest <= 6 else range(longest - 1, 0, -max(1, longest // 5))
-            return (AsIs(), *(Prefix(length=length) for length in lengths), Everything())
+            return Ladder((*start, *(Prefix(length=length) for length in lengths), Everything()))
         case DataType.TEXT:
-            return (AsIs(), *_groups(counts, k), Everything())
+            return None
         case _:
-            return (AsIs(), Everything())
+            return Ladder((AsIs(), Everything()))
 
 
-def stated_recode(action: Generalize, profile: ColumnProfile, levels: dict[str, tuple[str, ...]] | None) -> AnyRecode:
+def file_ladder(name: str, hierarchy: Hierarchy) -> Ladder:
+    """The levels of a hierarchy as its file has them; values that it does not list become OTHER, and the top is always '*'.
+
+    Raises PolicyError for a hierarchy without levels.
+    """
+    height = max((len(levels) for levels in hierarchy.values()), default=0)
+    if not height:
+        raise PolicyError(
+            "not_a_hierarchy", f"The hierarchy '{clean_name(name)}' has no levels.", hint="One row per value: value;level 1;…"
+        )
+    maps = [tuple(sorted((value, levels[level]) for value, levels in hierarchy.items())) for level in range(height)]
+    rungs: list[AnyRecode] = [AsIs(), *(CategoryMap(parents=pairs) for pairs in maps)]
+    if len({parent for _, parent in maps[-1]}) == 1:
+        rungs.pop()
+    return Ladder((*rungs, Everything()), leaves=tuple(sorted(hierarchy)), stated=True)
+
+
+def level_range(levels: int, action: Generalize | None, name: str) -> tuple[int, int]:
+    """The levels that a person left to the search, half-open: exactly one, or none above `max_level`. Raises PolicyError beyond the top."""
+    if action is None or (action.level is None and action.max_level is None):
+        return 0, levels
+    if action.level is None:
+        return 0, min(levels, (action.max_level or 0) + 1)
+    if action.level >= levels:
+        raise PolicyError(
+            "no_such_level",
+            f"'{clean_name(name)}' is to be generalized to level {action.level}, and its highest level is {levels - 1}.",
+            hint="tamis plan --explain shows the levels.",
+        )
+    return action.level, action.level + 1
+
+
+def stated_recode(action: Generalize, profile: ColumnProfile, levels: Hierarchy | None) -> AnyRecode:
     """What `generalize: {to: …}` means on this column; missing parameters get documented defaults."""
     match action.to:
         case "month" | "quarter" | "year" | "5 years" | "decade":
@@ -57,28 +124,32 @@ def stated_recode(action: Generalize, profile: ColumnProfile, levels: dict[str, 
             return Everything()
 
 
-def _bands(profile: ColumnProfile) -> tuple[NumberBand, ...]:
-    """Nested bands: each width a multiple of the one before (1, 5, 10, 50, 100 …), about 20 bands down to 2."""
-    span = _span(profile)
-    width = _decade_width(max(span / 20, 1.0 if profile.type is DataType.INTEGER else 0.0))
-    if profile.type is DataType.INTEGER and width <= 1:
-        width = 5.0 if span >= 8 else 2.0
-    lower, upper = _open_ends(profile, width)
-    out: list[NumberBand] = []
-    while len(out) < 6 and (width <= span or not out):
-        out.append(NumberBand(width=width, lower=lower, upper=upper))
-        width *= 2 if _leading(width) == 5 else 5
-    return tuple(out)
+def _cuts(table: Table, profile: ColumnProfile, k: int, unit: str | None, *, local: bool) -> tuple[NumberCuts, ...]:
+    """Nested bands, the finest first. Counted again with persons: one with several values must not fill a band alone."""
+    found = numbers(table, profile.name, unit, profile.distinct, FINE_LIMIT)
+    whole = profile.type is DataType.INTEGER
+    levels = cut_levels(
+        Counted(found["v"].to_numpy(), found["persons"].to_numpy().astype(np.int64), whole),
+        k,
+        _DEPTH_LOCAL if local else _DEPTH,
+        local=local,
+    )
+    if levels and (unit is not None or profile.distinct > FINE_LIMIT):
+        levels = _filled(table, profile.name, levels, k, unit)
+    return tuple(NumberCuts(edges=edges) for edges in dict.fromkeys(levels) if edges)
 
 
-def _leading(width: float) -> int:
-    return int(width / 10.0 ** math.floor(math.log10(width) + 1e-9) + 0.5)
-
-
-def _decade_width(width: float) -> float:
-    """The smallest 1 or 5 times a power of ten that is not below `width`."""
-    power = 10.0 ** math.floor(math.log10(width) + 1e-9)
-    return next((m * power for m in (1, 5) if m * power >= width * (1 - 1e-9)), 10 * power)
+def _filled(table: Table, name: str, levels: Sequence[tuple[float, ...]], k: int, unit: str | None) -> tuple[tuple[float, ...], ...]:
+    """The same levels without the edges that leave a band of fewer than k persons."""
+    finest = levels[0]
+    while finest:
+        persons = persons_between(table, name, finest, unit)
+        small = next((place for place, number in enumerate(persons) if number < k), None)
+        if small is None:
+            break
+        beside = small if small == 0 or (small < len(finest) and persons[small - 1] > persons[small + 1]) else small - 1
+        finest = tuple(edge for place, edge in enumerate(finest) if place != beside)
+    return tuple(tuple(edge for edge in edges if edge in set(finest)) for edges in levels)
 
 
 def nice_width(width: float) -> float:
@@ -118,14 +189,3 @@ def _cut_from_the_left(profile: ColumnProfile) -> bool:
     digits = sum(rows for shape, rows in profile.shapes if "9" in shape)
     shown = sum(rows for _, rows in profile.shapes)
     return 3 <= (profile.length_max or 0) <= 12 and (profile.words_mean or 9) < 2.5 and shown > 0 and digits > 0.8 * shown
-
-
-def _groups(counts: Sequence[tuple[str, int]], k: int) -> tuple[CategoryMap, ...]:
-    """Values of fewer than k persons become OTHER; then those below 2 % of all."""
-    total = sum(persons for _, persons in counts)
-    out: list[CategoryMap] = []
-    for least in (k, max(k, math.ceil(_COMMON_SHARE * total))):
-        kept = tuple(sorted((value, value) for value, persons in counts if persons >= least))
-        if kept and len(kept) < len(counts) and (not out or kept != out[-1].parents):
-            out.append(CategoryMap(parents=kept))
-    return tuple(out)

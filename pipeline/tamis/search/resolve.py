@@ -1,30 +1,26 @@
-"""Resolve a table's open actions on its data: ladders and the lattice, kept values, clip bounds."""
+"""Resolve a table's open actions on its data: levels (or cells) that satisfy the disclosure model, kept values, clip bounds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-import numpy as np
 import polars as pl
 
-from tamis.core.actions import AnyAction, AnyRecode, AsIs, Everything, Generalize, SuppressRare, Synthesize, TopBottomCode
-from tamis.core.errors import clean_name
-from tamis.core.plan import Classes, ColumnPlan, TablePlan
+from tamis.core.actions import AnyAction, AsCell, AsIs, Everything, Generalize, Prefix, SuppressRare, TopBottomCode
+from tamis.core.errors import PolicyError, clean_name
+from tamis.core.plan import Alternative, Cell, Classes, ColumnPlan, TablePlan
 from tamis.core.policy import Privacy
 from tamis.core.ports import Progress
-from tamis.core.types import DataType, Role, Table, TableProfile
-from tamis.encoding import canonical, exact_column
-from tamis.recode import recode_expression
-from tamis.search.ladders import ladder, stated_recode
-from tamis.search.lattice import Dimension, Found, Tuples, find_node
-
-Hierarchies = Callable[[str], Mapping[str, tuple[str, ...]]]
-"""name or path of a hierarchy to its levels per value"""
+from tamis.core.types import Table, TableProfile
+from tamis.search.ladders import Hierarchies, Hierarchy, stated_recode
+from tamis.search.lattice import WORK, Found, find_node
+from tamis.search.literals import clip_bounds, counted
+from tamis.search.local import BUDGET, Cells, find_cells
+from tamis.search.space import Asked, Space, build_space
+from tamis.search.tuples import Node
 
 _MOST_VALUES = 100_000
-_WORK = 60_000_000
-"""tuples x nodes: bounds the time of the search; never the correctness"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,58 +30,67 @@ class Resolved:
     actions: Mapping[str, AnyAction]
     classes: Classes | None
     warnings: tuple[str, ...] = ()
+    space: Space | None = field(default=None, repr=False)
+    """what was searched: for further searches on the same data; holds codes, is never written"""
 
 
 def resolve_table(
-    table: Table, plan: TablePlan, profile: TableProfile, privacy: Privacy, hierarchies: Hierarchies, progress: Progress | None = None
+    table: Table,
+    plan: TablePlan,
+    profile: TableProfile,
+    privacy: Privacy,
+    hierarchies: Hierarchies,
+    progress: Progress | None = None,
+    *,
+    known: Mapping[str, Hierarchy] | None = None,
+    population: pl.LazyFrame | None = None,
 ) -> Resolved:
     """Fill in every literal the plan of `table` leaves open (except proxy models).
 
-    Streams the table a few times; memory is that of the distinct quasi-identifier tuples.
+    `known` are hierarchies that are used where they have nearly all values of a column; `population` has the quasi-identifiers under
+    their names and in their types. Streams the table a few times; memory is that of the distinct quasi-identifier tuples.
+    Raises PolicyError for a level that a column does not have.
     """
-    unit = plan.unit
     actions: dict[str, AnyAction] = {}
-    warnings: list[str] = []
     for column in plan.columns:
-        resolved = _literal(table, column, profile, privacy.k, unit, hierarchies)
+        resolved = _literal(table, column, profile, privacy.k, plan.unit, hierarchies)
         if resolved is not None:
             actions[column.name] = resolved
     if plan.classes is None:
-        alone = {c.name: c for c in plan.columns if isinstance(c.action, Generalize) and c.name not in actions}
-        actions.update({name: c.action.model_copy(update={"recode": AsIs()}) for name, c in alone.items()})
-        return Resolved(actions, None)
-    ladders = {name: _ladder(table, plan.column(name), actions, profile, privacy.k, unit) for name in plan.classes.quasi_identifiers}
+        return Resolved({**actions, **_without_level(plan, actions)}, None)
     if progress is not None:
-        progress.note(f"{clean_name(plan.name)}: lattice over {len(ladders)} quasi-identifiers")
-    found, sizes = _search(table, plan, actions, ladders, privacy)
-    for (name, recodes), level in zip(ladders.items(), found.node, strict=True):
-        action = plan.column(name).action
-        if isinstance(action, Generalize) and name not in actions:
-            actions[name] = action.model_copy(update={"recode": recodes[level]})
-    for column in plan.columns:  # generalize: auto on a column that is no quasi-identifier needs no level
-        if isinstance(column.action, Generalize) and column.name not in actions:
-            actions[column.name] = column.action.model_copy(update={"recode": AsIs()})
-    if not found.feasible:
-        warnings.append(
-            f"k={privacy.k} on ({', '.join(clean_name(name) for name in ladders)}) needs {found.suppressed} of {sizes} rows suppressed, "
-            f"more than max_suppressed allows: generalize or drop one of them"
+        progress.note(f"{clean_name(plan.name)}: ladders of {len(plan.classes.quasi_identifiers)} quasi-identifiers")
+    space = build_space(Asked(table, plan, profile, actions, hierarchies, known or {}, population))
+    if progress is not None:
+        progress.note(f"{clean_name(plan.name)}: {privacy.recoding} search over {len(space.tuples.rows)} distinct combinations")
+    search = _locally if privacy.recoding == "local" else _full_domain
+    done = search(plan, space, privacy, progress)
+    rest = _without_level(plan, {**actions, **done.actions})
+    return replace(done, actions={**actions, **done.actions, **rest})
+
+
+def pick_alternative(plan: TablePlan, resolved: Resolved, number: int) -> Resolved:
+    """The same table at alternative `number` (from 1) of those that the search found. Raises PolicyError when there is none."""
+    found = resolved.classes.alternatives if resolved.classes else ()
+    if resolved.space is None or resolved.classes is None or not 1 <= number <= len(found):
+        raise PolicyError(
+            "no_such_alternative",
+            f"Table '{clean_name(plan.name)}' has no alternative {number}: there are {len(found)}.",
+            hint="tamis plan --explain lists them.",
         )
-    gone = [name for (name, recodes), level in zip(ladders.items(), found.node, strict=True) if isinstance(recodes[level], Everything)]
-    if gone:
-        warnings.append(
-            f"nothing is left of {', '.join(repr(clean_name(name)) for name in gone)} at this k: drop it, or another column first"
-        )
-    classes = plan.classes.model_copy(
+    picked, space = found[number - 1], resolved.space
+    node = tuple(picked.levels[axis.column.name] - offset for axis, offset in zip(space.axes, space.offsets, strict=True))
+    classes = resolved.classes.model_copy(
         update={
-            "levels": dict(zip(ladders, found.node, strict=True)),
-            "heights": {name: len(recodes) - 1 for name, recodes in ladders.items()},
-            "loss": round(found.loss, 6),
-            "suppressed_rows": found.suppressed,
-            "nodes_checked": found.checked,
-            "search_complete": found.complete,
+            "levels": picked.levels,
+            "loss": picked.loss,
+            "suppressed_rows": picked.suppressed_rows,
+            "search_complete": resolved.classes.search_complete and picked.loss == resolved.classes.loss,
         }
     )
-    return Resolved(actions, classes, tuple(warnings))
+    levels = {axis.column.name: node[place] + space.offsets[place] for place, axis in enumerate(space.axes)}
+    pinned = {name: action.model_copy(update={"level": levels[name]}) for name, action in _at_node(plan, space, node).items()}
+    return replace(resolved, actions={**resolved.actions, **pinned}, classes=classes)
 
 
 # ------------------------------------------------------------------------------------------------------------------------- literals
@@ -94,18 +99,18 @@ def resolve_table(
 def _literal(
     table: Table, column: ColumnPlan, profile: TableProfile, k: int, unit: str | None, hierarchies: Hierarchies
 ) -> AnyAction | None:
+    """The action with its literals; None where the search for levels decides, or nothing is open."""
     action = column.action
     match action:
         case SuppressRare():
             least = action.min_count or k
-            stated = action.values
-            values = (
-                stated if stated is not None else tuple(value for value, persons in _counts(table, column.name, unit) if persons >= least)
-            )
+            values = action.values if action.values is not None else tuple(counted(table, column.name, unit, least)["value"].to_list())
             return action.model_copy(update={"min_count": least, "values": tuple(sorted(values)[:_MOST_VALUES])})
         case TopBottomCode() if not action.resolved:
-            lower, upper = _clip_bounds(table, column.name, action, k, unit)
+            lower, upper = clip_bounds(table, column.name, action, k, unit)
             return action.model_copy(update={"lower": lower, "upper": upper, "resolved": True})
+        case Generalize(to="auto", recode=Prefix(restricted=restricted)) if restricted:
+            return None  # a pack says where the ladder begins
         case Generalize() if action.recode is None and action.to != "auto":
             levels = dict(hierarchies(action.hierarchy)) if action.to == "hierarchy" and action.hierarchy else None
             return action.model_copy(update={"recode": stated_recode(action, profile.column(column.name), levels)})
@@ -115,150 +120,132 @@ def _literal(
             return None
 
 
-def _counts(table: Table, name: str, unit: str | None) -> list[tuple[str, int]]:
-    """(canonical value, persons) sorted by value; a person is a row when there is no unit."""
-    value = canonical(name, table.type_of(name)).alias("value")
-    persons = pl.len() if unit is None else pl.col("unit").n_unique()
-    columns = [value] if unit is None else [value, canonical(unit, table.type_of(unit)).alias("unit")]
-    counted = table.frame.select(columns).filter(pl.col("value").is_not_null()).group_by("value").agg(persons.alias("persons"))
-    frame = counted.sort("value").collect(engine="streaming")
-    return list(zip(frame["value"].to_list(), frame["persons"].to_list(), strict=True))
+def _without_level(plan: TablePlan, actions: Mapping[str, AnyAction]) -> dict[str, AnyAction]:
+    """`generalize: auto` on a column that is no quasi-identifier needs no level."""
+    return {
+        c.name: c.action.model_copy(update={"recode": c.action.recode or AsIs()})
+        for c in plan.columns
+        if isinstance(c.action, Generalize) and c.name not in actions
+    }
 
 
-def _clip_bounds(table: Table, name: str, action: TopBottomCode, k: int, unit: str | None) -> tuple[float | None, float | None]:
-    """Stated bounds stay; open ones are the mean of the extremes on that side: of k persons, or of the stated share if that is more.
-
-    A person counts once, with the smallest and the largest of his values; a person is a row when there is no unit. A column with
-    values of fewer than 2k persons has no safe bound: its mean is both bounds, or zero where fewer than k persons have a value.
-    """
-    number = exact_column(name).cast(pl.Float64)
-    value = pl.when(number.is_finite()).then(number).alias("v")  # infinities are clipped; they bound nothing
-    person = pl.lit(None) if unit is None else canonical(unit, table.type_of(unit))
-    frame = table.frame.select(value, person.alias("unit")).filter(pl.col("v").is_not_null())
-    if unit is None:
-        spans = frame.select(low="v", high="v")
-    else:
-        spans = frame.group_by("unit").agg(low=pl.col("v").min(), high=pl.col("v").max()).select("low", "high")
-    present = int(spans.select(pl.len()).collect(engine="streaming").item())
-    tail = max(k, int((action.share or 0.0) * present))
-    if present < 2 * k:
-        middle = (pl.col("low").sort().mean() + pl.col("high").sort().mean()) / 2
-        bound = _six(float(spans.select(middle).collect().item())) if present >= k else 0.0
-        return _in_order(action, bound, bound)
-    lows, highs = pl.col("low").bottom_k(tail).sort().mean(), pl.col("high").top_k(tail).sort().mean()
-    low, high = spans.select(lows, highs).collect().row(0)
-    return _in_order(action, _six(float(low)), _six(float(high)))
+# ---------------------------------------------------------------------------------------------------------------------- full domain
 
 
-def _in_order(action: TopBottomCode, low: float | None, high: float | None) -> tuple[float | None, float | None]:
-    """Stated bounds win; one that was found never lies beyond a stated one."""
-    if action.lower is not None and action.upper is not None:
-        return action.lower, action.upper
-    if action.lower is not None:
-        return action.lower, None if high is None else max(action.lower, high)
-    if action.upper is not None:
-        return None if low is None else min(action.upper, low), action.upper
-    return low, high
-
-
-def _six(value: float) -> float:
-    return float(f"{value:.6g}")
-
-
-# -------------------------------------------------------------------------------------------------------------------------- lattice
-
-
-def _ladder(
-    table: Table, column: ColumnPlan, actions: Mapping[str, AnyAction], profile: TableProfile, k: int, unit: str | None
-) -> tuple[AnyRecode, ...]:
-    """The levels the search may choose from; a column whose form is decided has one."""
-    action = actions.get(column.name, column.action)
-    if isinstance(action, Generalize):
-        if action.recode is not None:
-            return (action.recode,)
-        measured = profile.column(column.name)
-        counts = _counts(table, column.name, unit) if measured.type is DataType.TEXT else []
-        levels = ladder(measured, counts, k)
-        return levels if action.max_level is None else levels[: action.max_level + 1]
-    return (AsIs(),)
-
-
-def _released_form(column: ColumnPlan, actions: Mapping[str, AnyAction], recode: AnyRecode) -> pl.Expr:
-    action = actions.get(column.name, column.action)
-    match action:
-        case SuppressRare():
-            value = canonical(column.name, column.type)
-            return pl.when(value.is_in(list(action.values or ()))).then(value)
-        case TopBottomCode():
-            return exact_column(column.name).clip(action.lower, action.upper)
-        case _:
-            expression = recode_expression(column.name, column.type, recode)
-            return expression.fill_nan(None) if column.type is DataType.NUMBER and isinstance(recode, AsIs) else expression
-
-
-def _search(
-    table: Table, plan: TablePlan, actions: Mapping[str, AnyAction], ladders: Mapping[str, tuple[AnyRecode, ...]], privacy: Privacy
-) -> tuple[Found, int]:
-    classes = plan.classes
-    assert classes is not None
-    base = [
-        _released_form(plan.column(name), actions, recodes[0]).alias(f"q{index}") for index, (name, recodes) in enumerate(ladders.items())
-    ]
-    unit = [canonical(classes.unit, table.type_of(classes.unit)).alias("unit")] if classes.unit else []
-    guarded = _guarded(plan) if classes.l is not None else ()
-    sensitive = [canonical(c.name, c.type).alias(f"s{index}") for index, c in enumerate(guarded)]
-    selected = table.frame.select([*base, *unit, *sensitive])
-    frame = selected.group_by(pl.all()).agg(pl.len().alias("rows")).collect(engine="streaming")
-    dimensions, codes = [], []
-    for index, (name, recodes) in enumerate(ladders.items()):
-        dimension, of_tuple = _dimension(table, plan.column(name), actions, recodes, frame[f"q{index}"])
-        dimensions.append(dimension)
-        codes.append(of_tuple)
-    tuples = Tuples(
-        base=tuple(codes),
-        rows=frame["rows"].cast(pl.Int64).to_numpy(),
-        k=classes.k,
-        persons=_codes(frame["unit"]) if unit else None,
-        sensitive=tuple(_codes(frame[f"s{index}"]) for index in range(len(sensitive))),
-        l=classes.l,
+def _full_domain(plan: TablePlan, space: Space, privacy: Privacy, progress: Progress | None) -> Resolved:
+    found = find_node(space.dimensions, space.tuples, limit=privacy.max_suppressed, budget=WORK, loss=privacy.loss, progress=progress)
+    assert plan.classes is not None  # by the caller
+    classes = plan.classes.model_copy(
+        update={
+            "recoding": "full-domain",
+            "levels": _levels(space, found.node),
+            "heights": _heights(space),
+            "loss": round(found.loss, 6),
+            "suppressed_rows": found.suppressed,
+            "nodes_checked": found.checked,
+            "search_complete": found.complete,
+            "lower_bound": round(min(found.lower_bound, found.loss), 6),
+            "alternatives": _alternatives(space, found),
+            "ladders": dict(space.sensitive),
+        }
     )
-    budget = int(np.clip(_WORK / max(1, frame.height), 60, 4000))
-    return find_node(dimensions, tuples, limit=privacy.max_suppressed, budget=budget), tuples.total
+    left = {axis.column.name: axis.ladder.recodes[level] for axis, level in zip(space.axes, found.node, strict=True)}
+    gone = [name for name, recode in left.items() if isinstance(recode, Everything)]
+    warnings = _infeasible(plan, space, privacy, found.suppressed) if not found.feasible else ()
+    if gone:
+        named = ", ".join(repr(clean_name(name)) for name in gone)
+        warnings = (*warnings, f"nothing is left of {named} at this k: drop it, or another column first")
+    return Resolved(_at_node(plan, space, found.node), classes, warnings, space)
 
 
-def _guarded(plan: TablePlan) -> tuple[ColumnPlan, ...]:
-    """Sensitive columns that leave with their own values: l-diversity is about these."""
-    return tuple(column for column in plan.released if column.role is Role.SENSITIVE and not isinstance(column.action, Synthesize))
+def _at_node(plan: TablePlan, space: Space, node: Node) -> dict[str, AnyAction]:
+    """The actions of the columns whose level the search chose."""
+    out: dict[str, AnyAction] = {}
+    for axis, level in zip(space.axes, node, strict=True):
+        action = plan.column(axis.column.name).action
+        if isinstance(action, Generalize):
+            out[axis.column.name] = action.model_copy(update={"recode": axis.ladder.recodes[level]})
+    return out
 
 
-def _codes(series: pl.Series) -> np.ndarray:
-    """Dense codes of values; null is a value."""
-    return (
-        (series.rank("dense").fill_null(0) if series.null_count() < len(series) else series.is_null().cast(pl.UInt32))
-        .cast(pl.Int64)
-        .to_numpy()
+def _levels(space: Space, node: Node) -> dict[str, int]:
+    return {axis.column.name: level + low for axis, level, low in zip(space.axes, node, space.offsets, strict=True)}
+
+
+def _heights(space: Space) -> dict[str, int]:
+    return {axis.column.name: height for axis, height in zip(space.axes, space.heights, strict=True)}
+
+
+def _alternatives(space: Space, found: Found) -> tuple[Alternative, ...]:
+    return tuple(
+        Alternative(
+            levels=_levels(space, option.node),
+            loss=round(option.loss, 6),
+            suppressed_rows=option.suppressed,
+            highest_risk=round(option.highest_risk, 6),
+            average_risk=round(option.average_risk, 6),
+        )
+        for option in found.alternatives
     )
 
 
-def _dimension(
-    table: Table, column: ColumnPlan, actions: Mapping[str, AnyAction], recodes: tuple[AnyRecode, ...], of_tuple: pl.Series
-) -> tuple[Dimension, np.ndarray]:
-    """Label codes per level for every base label, losses per level, and the base code of every tuple."""
-    forms = [_released_form(column, actions, recode).alias(f"l{level}") for level, recode in enumerate(recodes)]
-    values = (
-        table.frame.group_by(exact_column(column.name)).agg(pl.len().alias("rows")).select([*forms, "rows"]).collect(engine="streaming")
+def _infeasible(plan: TablePlan, space: Space, privacy: Privacy, suppressed: int) -> tuple[str, ...]:
+    names = ", ".join(clean_name(axis.column.name) for axis in space.axes)
+    assert plan.classes is not None  # by the caller
+    beside = [word for word in ("l", "t", "k_map", "presence") if getattr(plan.classes, word) is not None]
+    model = f"k={privacy.k}" + (f" with {', '.join(beside)}" if beside else "")
+    needs = f"{model} on ({names}) needs {suppressed} of {space.tuples.total} rows suppressed"
+    return (f"{needs}, more than max_suppressed allows: generalize or drop one of them",)
+
+
+# --------------------------------------------------------------------------------------------------------------------------- local
+
+
+def _locally(plan: TablePlan, space: Space, privacy: Privacy, progress: Progress | None) -> Resolved:
+    found = find_cells(space.dimensions, space.tuples, limit=privacy.max_suppressed, budget=BUDGET, progress=progress)
+    assert plan.classes is not None  # by the caller
+    classes = plan.classes.model_copy(
+        update={
+            "recoding": "local",
+            "heights": _heights(space),
+            "loss": round(found.loss, 6),
+            "suppressed_rows": found.suppressed,
+            "search_complete": False,
+            "lower_bound": None,
+            "ladders": {axis.column.name: axis.ladder.recodes for axis in space.axes} | dict(space.sensitive),
+            "cells": _cells(space, found),
+        }
     )
-    base = values.group_by("l0").agg(
-        *(pl.col(f"l{level}").first() for level in range(1, len(recodes))), pl.col("rows").sum(), pl.len().alias("leaves")
-    )
-    base = base.with_columns(pl.Series("code", np.arange(base.height), dtype=pl.Int64))
-    total, leaves = int(base["rows"].sum()), int(base["leaves"].sum())
-    codes, losses = [], []
-    for level in range(len(recodes)):
-        label = pl.Series(_codes(base[f"l{level}"]))
-        penalty = base.with_columns(label.alias("label")).with_columns(pl.col("leaves").sum().over("label").alias("below"))
-        weighted = float(((penalty["below"] - 1) * penalty["rows"]).sum())
-        losses.append(round(weighted / max(1, total) / max(1, leaves - 1), 12))
-        codes.append(label.to_numpy().astype(np.int64))
-    lookup = pl.DataFrame({"l0": of_tuple}).join(base.select("l0", "code"), on="l0", how="left", nulls_equal=True, maintain_order="left")
-    return Dimension(column.name, tuple(codes), tuple(losses)), lookup["code"].to_numpy()
+    actions: dict[str, AnyAction] = {}
+    for axis in space.axes:
+        action = plan.column(axis.column.name).action
+        if isinstance(action, Generalize) and len(axis.ladder.recodes) > 1:
+            actions[axis.column.name] = action.model_copy(update={"recode": AsCell()})
+        elif isinstance(action, Generalize):  # one level for all
+            actions[axis.column.name] = action.model_copy(update={"recode": axis.ladder.recodes[0]})
+    warnings = () if found.feasible else _infeasible(plan, space, privacy, found.suppressed)
+    return Resolved(actions, classes, warnings, space)
+
+
+def _cells(space: Space, found: Cells) -> tuple[Cell, ...]:
+    """Codes as texts. A label is that of a class of at least k persons, or of k persons of the table: it may stand in a plan."""
+    texts: list[list[str | None]] = []
+    only: list[dict[str, tuple[tuple[int, str | None], ...]]] = [{} for _ in found.levels]
+    for place, axis in enumerate(space.axes):
+        names = [_names(space, place, level) for level in range(len(axis.ladder.recodes))]
+        named = zip(found.levels[:, place].tolist(), found.labels[:, place].tolist(), strict=True)
+        texts.append([names[level][code] for level, code in named])
+        at = found.only.dimension == place
+        asked = (part[at].tolist() for part in (found.only.cell, found.only.level, found.only.label))
+        for cell, level, code in zip(*asked, strict=True):
+            before = only[cell].get(axis.column.name, ())
+            only[cell][axis.column.name] = (*before, (level, names[level][code]))
+    levels = found.levels.tolist()
+    return tuple(Cell(levels=tuple(levels[i]), labels=tuple(own[i] for own in texts), only=only[i]) for i in range(len(levels)))
+
+
+def _names(space: Space, place: int, level: int) -> dict[int, str | None]:
+    """Label by code, of one level of one axis."""
+    labels = pl.DataFrame({"code": space.dimensions[place].codes[level], "label": space.axes[place].texts(level)})
+    first = labels.unique("code", keep="first", maintain_order=True)
+    return dict(zip(first["code"].to_list(), first["label"].to_list(), strict=True))

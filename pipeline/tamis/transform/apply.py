@@ -31,6 +31,7 @@ from tamis.transform.code import clipped
 from tamis.transform.fake import check_unique, faked
 from tamis.transform.generalize import generalized
 from tamis.transform.identity import POSITION, with_identity
+from tamis.transform.local import takes_label, with_cells
 from tamis.transform.pseudonymize import pseudonym
 from tamis.transform.redact import redacted
 from tamis.transform.removal import remove_rows
@@ -63,8 +64,11 @@ def apply_table(
     scope: str,
     spans: SpanFinder | None = None,
     suppressed: Mapping[tuple[str, str], pl.Series] | None = None,
+    population: pl.LazyFrame | None = None,
 ) -> Transformed:
     """Execute the plan for one table; `suppressed` holds the `suppressed_keys` of tables before it, by (table, column).
+
+    `population` is the declared one on this table's quasi-identifiers, in their names and types (k-map, δ-presence).
 
     The frame is lazy: values are made while it is written. Beforehand only row identities, classes and removed rows are collected.
     Raises PlanError when the table is not the plan's, a column is undecided or an action impossible, KeyMaterialError without a key.
@@ -83,8 +87,8 @@ def apply_table(
         for column in stated.released
         if (expression := _released_value(column, work)) is not None
     ]
-    frame = _with_proxies(frame.with_columns(made), plan, work)
-    left = remove_rows(frame, plan, work, suppressed or {})
+    frame = _with_proxies(with_cells(frame.with_columns(made), work), plan, work)
+    left = remove_rows(frame, plan, work, suppressed or {}, population)
     released = [pl.col(work.released(column.name)).alias(column.name) for column in stated.released]
     order = [pl.col(POSITION).cast(pl.UInt64).alias(ORDER)] if stated.keep_order else []
     return Transformed(table.name, left.frame.select(*released, *WORDS, *order), left.rows, left.keys)
@@ -95,7 +99,7 @@ def _plain(column: ColumnPlan, value: pl.Expr) -> pl.Expr:
 
 
 def _released_value(column: ColumnPlan, work: Work) -> pl.Expr | None:
-    """The value that leaves; None for a column that a proxy model makes (or that is dropped)."""
+    """The value that leaves; None for one that a proxy model or a cell makes (or that is dropped)."""
     action = column.action
     match action:
         case Keep():
@@ -105,7 +109,7 @@ def _released_value(column: ColumnPlan, work: Work) -> pl.Expr | None:
         case SuppressRare():
             return frequent_only(column, action, work)
         case Generalize():
-            return generalized(column, action, work)
+            return None if takes_label(column) else generalized(column, action, work)
         case TopBottomCode():
             return clipped(column, action, work)
         case Pseudonymize():

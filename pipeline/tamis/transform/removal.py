@@ -1,7 +1,8 @@
-"""Rows that leave: with their parents, and because their class is too small.
+"""Rows that leave: with their parents, and because their class violates a criterion of the plan.
 
 Order matters for the truth of k: first go the rows whose parent was suppressed, then classes are counted on what is left; removing
-whole classes changes no other class. In a table that refers to itself the two alternate until nothing changes.
+whole classes changes no other class. In a table that refers to itself the two alternate until nothing changes. Closeness (t) holds of
+what is left against what was counted and against itself (models.py): it can be recomputed from the release.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from tamis.core.plan import Classes, Plan, Reference
-from tamis.core.types import Role
+from tamis.transform.classes import judged
+from tamis.transform.local import CELL
 from tamis.transform.work import Work
 
 _KEY = "__tamis_key"
-_UNIT = "__tamis_unit"
 _GONE = "__tamis_gone"
 
 
@@ -31,22 +32,30 @@ class Remaining:
     """per referenced column: canonical values of which no row is left"""
 
 
-def remove_rows(frame: pl.LazyFrame, plan: Plan, work: Work, suppressed: Mapping[tuple[str, str], pl.Series]) -> Remaining:
-    """Remove children of suppressed rows and rows in classes below k (or l).
+def remove_rows(
+    frame: pl.LazyFrame,
+    plan: Plan,
+    work: Work,
+    suppressed: Mapping[tuple[str, str], pl.Series],
+    population: pl.LazyFrame | None = None,
+) -> Remaining:
+    """Remove children of suppressed rows and rows in classes that violate a criterion of the plan (models.py).
 
     `frame` has inside names: `c…` (input) and `r…` (released, generalized). Each removal that happens costs one pass over the columns
-    that it needs; nothing to remove costs one pass over the quasi-identifiers.
+    that it needs; nothing to remove costs one pass over the quasi-identifiers (and one for each sensitive column that a model is about).
+    `population` holds the quasi-identifiers of the declared population under their names in the table, as they are in the input.
     """
     name = work.plan.name
     referenced = tuple(dict.fromkeys(ref.parent_column for one in plan.tables for ref in one.references if ref.parent_table == name))
-    removed = _Removed(work, referenced)
+    removed = _Removed(work, referenced, population)
     for reference in work.plan.references:
         if reference.parent_table != name:
             frame = removed.children(frame, reference, suppressed.get((reference.parent_table, reference.parent_column)))
+    frame = removed.uncovered(frame)
     own = [reference for reference in work.plan.references if reference.parent_table == name]
     while True:
         before = removed.rows
-        frame = removed.small_classes(frame)
+        frame = removed.violating(frame)
         lost = removed.lost(frame)
         for reference in own:
             frame = removed.children(frame, reference, lost.get(reference.parent_column))
@@ -57,8 +66,9 @@ def remove_rows(frame: pl.LazyFrame, plan: Plan, work: Work, suppressed: Mapping
 class _Removed:
     """The count and the keys of removed rows, while they are being removed."""
 
-    def __init__(self, work: Work, referenced: Sequence[str]) -> None:
+    def __init__(self, work: Work, referenced: Sequence[str], population: pl.LazyFrame | None) -> None:
         self.work = work
+        self.population = population
         self.referenced = referenced
         self.rows = 0
         self._keys: list[pl.DataFrame] = []
@@ -73,19 +83,23 @@ class _Removed:
             return frame
         return keyed.join(values, on=_KEY, how="anti").drop(_KEY)
 
-    def small_classes(self, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """Without the rows of classes of fewer than k rows (persons where a unit is declared) or with fewer than l sensitive values."""
+    def uncovered(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Without the rows that no cell of a local recoding covers."""
+        if self.work.plan.classes is None or self.work.plan.classes.recoding != "local":
+            return frame
+        none = pl.col(CELL).is_null()
+        return frame.filter(~none) if self._take(frame.filter(none)) else frame
+
+    def violating(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Without the rows of classes that violate a criterion of the plan."""
         shape = self.work.plan.classes
         quasi = _released_quasi(self.work, shape)
         if shape is None or not quasi:
             return frame
         keys = [f"{_KEY}{i}" for i in range(len(quasi))]
         named = [_value(column, self.work).alias(key) for column, key in zip(quasi, keys, strict=True)]
-        counted = _class_sizes(frame, shape, self.work, named, keys).collect(engine="streaming")
-        fits = pl.col("persons") >= shape.k
-        if shape.l is not None:
-            fits = pl.all_horizontal(fits, *(pl.col(name) >= shape.l for name in counted.columns if name.startswith("l")))
-        small, large = counted.filter(~fits).select(keys), counted.filter(fits).select(keys)
+        classes, fits = judged(frame.with_columns(named), self.work, shape, keys, self.population)
+        small, large = classes.filter(~fits), classes.filter(fits)
         if small.is_empty():
             return frame
         keyed = frame.with_columns(named)
@@ -128,25 +142,3 @@ def _value(column: str, work: Work) -> pl.Expr:
     """A released value as part of a class: null is a value, NaN is null."""
     inside = pl.col(work.released(column))
     return pl.when(inside.is_not_nan()).then(inside) if work.floating(column) else inside
-
-
-def _class_sizes(frame: pl.LazyFrame, shape: Classes, work: Work, named: Sequence[pl.Expr], keys: Sequence[str]) -> pl.LazyFrame:
-    """One row per class: keys, `persons`, and `l0`, `l1`, … per sensitive column where l is asked for.
-
-    Distinct members (persons, sensitive values; null counts as one) are counted by two group-bys instead of `n_unique`, which would
-    hold a set per class.
-    """
-    if shape.unit is None:
-        sizes = frame.select(named).group_by(keys).agg(pl.len().alias("persons"))
-    else:
-        sizes = _members(frame, named, keys, work.text(shape.unit), "persons")
-    if shape.l is not None:
-        sensitive = [column.name for column in work.plan.released if column.role is Role.SENSITIVE]
-        for i, column in enumerate(sensitive):
-            sizes = sizes.join(_members(frame, named, keys, _value(column, work), f"l{i}"), on=keys, how="left", nulls_equal=True)
-    return sizes
-
-
-def _members(frame: pl.LazyFrame, named: Sequence[pl.Expr], keys: Sequence[str], member: pl.Expr, name: str) -> pl.LazyFrame:
-    pairs = frame.select(*named, member.alias(_UNIT)).group_by([*keys, _UNIT]).agg()
-    return pairs.group_by(keys).agg(pl.len().alias(name))

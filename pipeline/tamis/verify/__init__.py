@@ -5,7 +5,18 @@ can show by itself.
 """
 
 from tamis.verify.gates import DEFAULT_GATES, default_gates, known_measures
-from tamis.verify.recheck import recheck_release
+from tamis.verify.recheck import live_release, recheck_release
+from tamis.verify.releases import LiveRelease
+from tamis.verify.risk import measure_input
 from tamis.verify.verdict import verify_tables
 
-__all__ = ["DEFAULT_GATES", "default_gates", "known_measures", "recheck_release", "verify_tables"]
+__all__ = [
+    "DEFAULT_GATES",
+    "LiveRelease",
+    "default_gates",
+    "known_measures",
+    "live_release",
+    "measure_input",
+    "recheck_release",
+    "verify_tables",
+]

@@ -15,6 +15,7 @@ from tamis.core.types import DataType, TableProfile
 PSEUDONYM = "^[a-z2-7]{26}$"
 _MAX_SET = 1_000
 _DATE_PARTS = {
+    "day": r"^-?[0-9]{4,}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
     "month": r"^-?[0-9]{4,}-(0[1-9]|1[0-2])$",
     "quarter": r"^-?[0-9]{4,}-Q[1-4]$",
     "year": r"^-?[0-9]{4,}$",
@@ -88,7 +89,8 @@ def _unique_key(table: TablePlan) -> list[Expectation]:
     for name in table.key:
         column = columns.get(name)
         injective = column is not None and (
-            isinstance(column.action, Keep | Pseudonymize) or (isinstance(column.action, Fake) and column.action.unique)
+            isinstance(column.action, Keep | Pseudonymize)
+            or (isinstance(column.action, Fake) and column.action.unique and column.action.person is None)
         )
         if not injective:
             return []

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from tamis.core.errors import clean_name, did_you_mean
 from tamis.core.policy import Gate, Privacy
-from tamis.core.record import GateResult, Measure
+from tamis.core.record import GateResult, Manifest, Measure
 
+_OF_INPUT = "This is a figure of the input: nothing in the plan changes it."
 _MEANING: Mapping[str, tuple[str, str]] = {
     "risk.k": (
         "persons (rows without a unit) in the smallest class of equal quasi-identifiers",
@@ -22,18 +23,78 @@ _MEANING: Mapping[str, tuple[str, str]] = {
         "persons who share the joined record with the fewest others, over all tables that released keys connect",
         "Drop the key of the child table, drop or generalize its quasi-identifiers, or cap its rows per person.",
     ),
+    "risk.k_releases": (
+        "persons with the same set of quasi-identifiers over this release and the live ones with the same stable tokens",
+        "Drop link: stable, withdraw an older release, or keep the quasi-identifiers and their levels as they were.",
+    ),
     "risk.l": (
         "fewest distinct values of a sensitive column in a class",
         "Generalize the quasi-identifiers further, or synthesize or drop the sensitive column.",
     ),
-    "risk.t": (
-        "largest distance of a class's sensitive values from the table's",
+    "risk.l_entropy": (
+        "smallest exp(entropy) of a sensitive column in a class",
         "Generalize the quasi-identifiers further, or synthesize or drop the sensitive column.",
     ),
-    "risk.unique_share": ("share of rows alone in their class", "Generalize the quasi-identifiers further."),
-    "risk.average": ("share of persons that a linking attacker matches rightly", "Generalize the quasi-identifiers further."),
-    "risk.k_before": ("k of the input", "This is a figure of the input: nothing in the plan changes it."),
-    "risk.unique_share_before": ("share of input rows alone in their class", "This is a figure of the input."),
+    "risk.l_recursive": (
+        "largest l for which every class is recursively (c,l)-diverse, with the c of the policy",
+        "Generalize the quasi-identifiers further, or synthesize or drop the sensitive column.",
+    ),
+    "risk.t": (
+        "largest distance of a class's sensitive values from the table's, with the distance of the policy",
+        "Generalize the quasi-identifiers further, or synthesize or drop the sensitive column.",
+    ),
+    "risk.k_map": ("fewest persons of the declared population with the labels of a class", "Generalize the quasi-identifiers further."),
+    "risk.presence_low": (
+        "smallest share of the population's matching persons that are in the release",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.presence_high": (
+        "largest share of the population's matching persons that are in the release",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.unique_share": ("share of persons (rows without a unit) alone in a class", "Generalize the quasi-identifiers further."),
+    "risk.prosecutor_highest": (
+        "highest risk of a person: attacker who knows that the target is in the data",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.prosecutor_average": (
+        "mean risk of a person: attacker who knows that the target is in the data",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.prosecutor_at_risk": ("share of persons whose risk is above privacy.risk_threshold", "Generalize the quasi-identifiers further."),
+    "risk.journalist_highest": (
+        "highest risk of a person: attacker who does not know who is in the data",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.journalist_average": (
+        "mean risk of a person: attacker who does not know who is in the data",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.journalist_at_risk": ("share of persons whose risk is above privacy.risk_threshold", "Generalize the quasi-identifiers further."),
+    "risk.marketer": ("expected share of right matches when every record is matched", "Generalize the quasi-identifiers further."),
+    "risk.population_uniques": (
+        "share of persons alone in the population, counted or estimated",
+        "Generalize the quasi-identifiers further.",
+    ),
+    "risk.special_uniques": (
+        "share of persons told apart by three quasi-identifiers or fewer",
+        "Generalize or drop the columns that such combinations rest on; see the report.",
+    ),
+    "risk.highest_without": ("highest risk if one quasi-identifier were left out", "Drop or generalize the column named."),
+    "risk.average_without": ("mean risk if one quasi-identifier were left out", "Drop or generalize the column named."),
+    "risk.k_before": ("k of the input", _OF_INPUT),
+    "risk.unique_share_before": ("the same of the input", _OF_INPUT),
+    "risk.prosecutor_highest_before": ("the same of the input", _OF_INPUT),
+    "risk.prosecutor_average_before": ("the same of the input", _OF_INPUT),
+    "risk.prosecutor_at_risk_before": ("the same of the input", _OF_INPUT),
+    "risk.journalist_highest_before": ("the same of the input", _OF_INPUT),
+    "risk.journalist_average_before": ("the same of the input", _OF_INPUT),
+    "risk.journalist_at_risk_before": ("the same of the input", _OF_INPUT),
+    "risk.marketer_before": ("the same of the input", _OF_INPUT),
+    "risk.population_uniques_before": ("the same of the input", _OF_INPUT),
+    "risk.special_uniques_before": ("the same of the input", _OF_INPUT),
+    "risk.highest_without_before": ("the same of the input", _OF_INPUT),
+    "risk.average_without_before": ("the same of the input", _OF_INPUT),
     "leak.cells": (
         "distinct identifying originals found in released columns",
         "Drop, redact or pseudonymize the column named, or keep the identifier knowingly with role: direct.",
@@ -64,6 +125,48 @@ _MEANING: Mapping[str, tuple[str, str]] = {
         "mean similarity of pairs of columns before and after (correlation or contingency)",
         "Generalize less, or synthesize related columns together.",
     ),
+    "utility.correlation_delta": (
+        "mean change of the correlation of two number columns",
+        "Generalize less, or synthesize related columns together.",
+    ),
+    "utility.mutual_information_delta": (
+        "mean change of what one column says of another (mutual information, 0 to 1)",
+        "Generalize less, or synthesize related columns together.",
+    ),
+    "utility.downstream": (
+        "points that a model of the policy's target loses when it is trained on the release instead of the originals",
+        "Generalize, suppress or synthesize fewer of the columns that the target depends on; the report shows each column's shape.",
+    ),
+    "utility.downstream_release": (
+        "score of the best model of the target trained on the release and tested on held-out originals",
+        "Generalize, suppress or synthesize fewer of the columns that the target depends on.",
+    ),
+    "utility.downstream_original": ("the same of a model trained on originals", _OF_INPUT),
+    "memorization.own": (
+        "share of proxies that equal their own row's original",
+        "Read it beside memorization.own_chance: only what exceeds chance tells of anybody.",
+    ),
+    "memorization.own_chance": ("the share of such proxies that chance and the columns that stay explain", _OF_INPUT),
+    "memorization.own_excess": (
+        "share of proxies that repeat their own row's original beyond chance (lower end of a 99 % interval)",
+        "The column carries originals: drop it, or make the plan again so that its proxies are drawn anew.",
+    ),
+    "memorization.closer": (
+        "share of proxy rows whose closest original is in their own half of the rows; one half without memorization",
+        "Keep fewer columns that determine the proxied ones, or fit the proxies on fewer given columns.",
+    ),
+    "memorization.near_copies": (
+        "share of proxy rows closer to an original than 95 % of other originals are; 0.05 at chance",
+        "Synthesize fewer columns together, or raise privacy.k, so that the model learns less of single rows.",
+    ),
+    "memorization.distance_ratio": (
+        "median distance of a proxy row to the closest original over that to the second closest",
+        "Synthesize fewer columns together, or raise privacy.k, so that the model learns less of single rows.",
+    ),
+    "memorization.copies": (
+        "share of released rows whose proxies together equal a combination of fewer than k originals",
+        "Read it beside memorization.own_excess: where values are few, chance copies.",
+    ),
     "utility.null_delta": ("change of a column's share of nulls", "Generalize instead of suppressing values."),
     "contract.orphans": (
         "released rows whose parent row is not in the release",
@@ -77,19 +180,47 @@ def known_measures() -> Mapping[str, str]:
     return {name: meaning for name, (meaning, _) in _MEANING.items()}
 
 
+_DIVERSITY = {"distinct": "risk.l", "entropy": "risk.l_entropy", "recursive": "risk.l_recursive"}
+
+
+def declared_measures(privacy: Privacy | Manifest, *, sensitive: bool) -> frozenset[str]:
+    """Measures that a table with quasi-identifiers must have, so that what the policy declares is judged; `sensitive`: has such columns."""
+    names = {"risk.k"}
+    if sensitive:
+        names.add("risk.l")
+        names |= {_DIVERSITY[privacy.diversity]} if privacy.l is not None else set()
+        names |= {"risk.t"} if privacy.t is not None else set()
+    if privacy.k_map is not None:
+        names.add("risk.k_map")
+    if privacy.presence is not None:
+        names |= {"risk.presence_low", "risk.presence_high"}
+    return frozenset(names)
+
+
 def default_gates(privacy: Privacy) -> tuple[Gate, ...]:
     """What every release must reach unless the policy says otherwise."""
     gates = [
         Gate(measure="risk.k", min=privacy.k),
         Gate(measure="risk.k_joined", min=privacy.k),
+        Gate(measure="risk.k_releases", min=privacy.k),
         Gate(measure="leak.cells", max=0),
         Gate(measure="suite.contract", min=1),
         Gate(measure="suite.user", min=1),
         Gate(measure="utility.suppressed", max=privacy.max_suppressed),
         Gate(measure="utility.column_shapes", min=0.80, severity="warn"),
+        Gate(measure="utility.downstream", max=3, severity="warn"),
+        Gate(measure="memorization.own_excess", max=0.05),
+        Gate(measure="memorization.closer", max=0.6, severity="warn"),
     ]
     if privacy.l is not None:
-        gates.insert(2, Gate(measure="risk.l", min=privacy.l))
+        gates.append(Gate(measure=_DIVERSITY[privacy.diversity], min=privacy.l))
+    if privacy.t is not None:
+        gates.append(Gate(measure="risk.t", max=privacy.t))
+    if privacy.k_map is not None:
+        gates.append(Gate(measure="risk.k_map", min=privacy.k_map))
+    if privacy.presence is not None:
+        gates.append(Gate(measure="risk.presence_low", min=privacy.presence[0]))
+        gates.append(Gate(measure="risk.presence_high", max=privacy.presence[1]))
     return tuple(gates)
 
 

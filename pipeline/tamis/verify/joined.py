@@ -6,13 +6,15 @@ the person's row, of the rows it refers to, and the *set* of the quasi-identifie
 (Nergiz, Clifton and Nergiz 2009, "Multirelational k-anonymity", TKDE 21(8):1104), with every released quasi-identifier known.
 
 Who counts as a person: rows that share the released unit column; without a declared unit, rows of parent tables that had a directly
-identifying column, or failing that of parent tables with quasi-identifiers. What this does not protect from: how *many* child rows
+identifying column, or failing that of parent tables with quasi-identifiers. Tables whose columns were replaced in one pseudonym domain
+are joined too where no reference is declared: then a person is a token. What this does not protect from: how *many* child rows
 with equal values a person has, and their order in time, which are not in a set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -26,30 +28,83 @@ _SET = ","
 
 def joined_roots(shapes: Shapes) -> tuple[str, ...]:
     """Tables of persons whose joined record says more than, or as much as, the table alone."""
-    units = [shape for shape in shapes.values() if shape.unit is not None]
-    if units:
-        named = {shape.name for shape in units}
-        roots = [s for s in units if not any(column == s.unit and parent in named - {s.name} for column, parent, _ in s.references)]
-    else:
-        parents = {parent for shape in shapes.values() for _, parent, _ in shape.references if parent != shape.name}
-        known = [shapes[name] for name in shapes if name in parents]
-        roots = [shape for shape in known if shape.personal] or [shape for shape in known if shape.quasi]
-    return tuple(shape.name for shape in roots if _matters(shapes, shape.name, frozenset(), down=True))
+    return tuple(root for root, _ in _roots(*_connected(shapes)))
 
 
 def joined_risk(frames: Mapping[str, pl.LazyFrame], shapes: Shapes) -> tuple[Measure, ...]:
     """`risk.k_joined@table` for every table of persons; `of` counts persons."""
+    connected, hubs = _connected(shapes)
     measures = []
-    for root in joined_roots(shapes):
-        unit = shapes[root].unit
-        records = _records(frames, shapes, root, frozenset(), unit or "", down=True)
-        if unit is not None:
+    for root, key in _roots(connected, hubs):
+        records = _records(frames, connected, root, frozenset(), key, down=True)
+        if key:
             records = _sets(records).select("rec")
         counted = records.lazy().group_by("rec").len().select(pl.col("len").min().fill_null(0), pl.col("len").sum().alias("of")).collect()
         k, persons = int(counted["len"].item()), int(counted["of"].item())
         note = "" if persons else "no rows"
         measures.append(Measure(name=f"risk.k_joined@{root}", value=k, of=persons, verifiable=True, note=note))
     return tuple(measures)
+
+
+def _roots(shapes: Shapes, hubs: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(table of persons, column that names them or '' where a row is a person)."""
+    units = [shape for shape in shapes.values() if shape.unit is not None]
+    if units:
+        named = {shape.name for shape in units}
+        roots = [s for s in units if not any(column == s.unit and parent in named - {s.name} for column, parent, _ in s.references)]
+    else:
+        parents = {parent for shape in shapes.values() for _, parent, _ in shape.references if parent != shape.name}
+        known = [shapes[name] for name in shapes if name in parents and name not in hubs]
+        roots = [shape for shape in known if shape.personal] or [shape for shape in known if shape.quasi]
+    found = {shape.name: shape.unit or "" for shape in roots} | {name: column for name, column in hubs.items() if shapes[name].unit is None}
+    return [(name, key) for name, key in found.items() if _matters(shapes, name, frozenset(), down=True)]
+
+
+def _connected(shapes: Shapes) -> tuple[dict[str, Shape], dict[str, str]]:
+    """The shapes with a reference between tables that share a pseudonym domain only, and the tables they now refer to, by column.
+
+    Whoever holds the release joins over equal tokens, declared or not. Of the columns of a domain that declared references do not connect,
+    all refer to one: the table of persons where there is one, else a parent, else the first. A person there is a token, not a row.
+    """
+    out, hubs = dict(shapes), {}
+    columns: dict[str, list[tuple[str, str]]] = {}
+    for shape in shapes.values():
+        for column, domain in shape.domains:
+            columns.setdefault(domain, []).append((shape.name, column))
+    for nodes in columns.values():
+        groups = _components(shapes, nodes)
+        if len(groups) < 2 or len({table for table, _ in nodes}) < 2:
+            continue
+        heads = [min(group, key=lambda node: (_rank(shapes, node), nodes.index(node))) for group in groups]
+        hub = min(heads, key=lambda node: (_rank(shapes, node), nodes.index(node)))
+        for table, column in heads:
+            if table != hub[0]:
+                out[table] = replace(out[table], references=(*out[table].references, (column, *hub)))
+        if not any(parent == hub[0] for shape in shapes.values() for _, parent, _ in shape.references) or shapes[hub[0]].unit is not None:
+            hubs[hub[0]] = hub[1]
+    return out, hubs
+
+
+def _components(shapes: Shapes, nodes: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """Columns of one domain, in groups that declared references connect."""
+    group = {node: number for number, node in enumerate(nodes)}
+    for table, column in nodes:
+        for own, parent, parent_column in shapes[table].references:
+            other = (parent, parent_column)
+            if own == column and other in group:
+                old, new = group[table, column], group[other]
+                group = {node: new if number == old else number for node, number in group.items()}
+    return [[node for node in nodes if group[node] == number] for number in dict.fromkeys(group.values())]
+
+
+def _rank(shapes: Shapes, node: tuple[str, str]) -> int:
+    """Who is the better table of persons: 0 names persons by this column, 1 is referred to, 2 has directly identifying columns."""
+    table, column = node
+    if shapes[table].unit == column:
+        return 0
+    if any((parent, parent_column) == node for shape in shapes.values() for _, parent, parent_column in shape.references):
+        return 1
+    return 2 if shapes[table].personal else 3
 
 
 def _up(shapes: Shapes, name: str, path: frozenset[str]) -> Iterator[tuple[str, str, str]]:

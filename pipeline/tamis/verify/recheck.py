@@ -14,15 +14,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tamis.core.errors import clean_name
+from tamis.core.errors import TamperError, clean_name
 from tamis.core.record import Check, CheckStatus, Manifest, ManifestTable, Measure, Verification
 from tamis.verify.expectations import run_suite
 from tamis.verify.frames import logical_type
-from tamis.verify.gates import judge_one
+from tamis.verify.gates import declared_measures, judge_one
 from tamis.verify.joined import joined_risk
 from tamis.verify.references import orphans
+from tamis.verify.releases import LiveRelease, stable_tables
 from tamis.verify.risk import table_risk
-from tamis.verify.shapes import Shape, shapes_of_manifest
+from tamis.verify.shapes import Models, Shape, shapes_of_manifest
 
 RELEASE_KEY = b"tamis.release_id"
 _BESIDE_TABLES = frozenset({"manifest.json", "datasheet.html"})
@@ -64,6 +65,28 @@ def _failed(name: str, claimed: str, found: str) -> Check:
 def _equal(name: str, claimed: object, found: object) -> Check:
     status = CheckStatus.OK if claimed == found else CheckStatus.FAILED
     return Check(name=clean_name(name, 200), status=status, claimed=str(claimed), found=str(found))
+
+
+def live_release(folder: Path, manifest: Manifest) -> LiveRelease | None:
+    """A published release as far as stable pseudonyms join it to others; None where it has none.
+
+    Raises TamperError `unreadable_release` when its files are not the listed ones: what cannot be read cannot be counted.
+    """
+    shapes = shapes_of_manifest(manifest)
+    frames = {}
+    for name in stable_tables(shapes):
+        table = next(table for table in manifest.tables if table.name == name)
+        checks, frame = _open(folder, table, manifest.release_id) if all(_inside(folder, f.path) for f in table.files) else ([], None)
+        if frame is None or any(check.status is CheckStatus.FAILED for check in checks):
+            raise TamperError(
+                "unreadable_release",
+                f"The live release {clean_name(manifest.release_id)} shares stable pseudonyms with this one, and its files are not whole.",
+                hint="Run tamis verify on it; publish it again or withdraw it.",
+            )
+        frames[name] = frame
+    if not frames:
+        return None
+    return LiveRelease(manifest.release_id, {name: shapes[name] for name in frames}, frames)
 
 
 # -------------------------------------------------------------------------------------------------------------------------- files
@@ -186,6 +209,12 @@ def _columns_with_statistics(metadata: pq.FileMetaData, masked: set[str]) -> int
 def _claims(frames: Mapping[str, pl.LazyFrame], manifest: Manifest) -> Iterator[Check]:
     shapes = shapes_of_manifest(manifest)
     taken = list(_recomputed(frames, manifest, shapes))
+    must = {
+        f"{measure}@{shape.name}"
+        for shape in shapes.values()
+        if shape.quasi
+        for measure in declared_measures(manifest, sensitive=bool(shape.sensitive))
+    }
     found = {measure.name: measure for measure in taken}
     claimed = {measure.name: measure for measure in manifest.measures}
     for measure in taken:
@@ -196,7 +225,7 @@ def _claims(frames: Mapping[str, pl.LazyFrame], manifest: Manifest) -> Iterator[
             same = abs(claim.value - measure.value) <= _TOLERANCE
             status = CheckStatus.OK if same else CheckStatus.FAILED
             yield Check(name=clean_name(measure.name, 200), status=status, claimed=f"{claim.value:g}", found=f"{measure.value:g}")
-        elif measure.name.startswith(("risk.k@", "risk.k_joined@")):
+        elif measure.name in must or measure.name.startswith("risk.k_joined@"):
             yield _failed(measure.name, "nothing", f"{measure.value:g}")
     for name, claim in claimed.items():
         if claim.verifiable and name not in found:
@@ -230,7 +259,7 @@ def _recomputed(frames: Mapping[str, pl.LazyFrame], manifest: Manifest, shapes: 
     for table in manifest.tables:
         shape = shapes[table.name]
         if shape.quasi:
-            yield from table_risk(frames[table.name], shape, manifest.k).measures
+            yield from table_risk(frames[table.name], shape, Models.of(manifest)).measures
     yield from joined_risk(frames, shapes)
     for table in manifest.tables:
         for column, parent, parent_column in shapes[table.name].references:

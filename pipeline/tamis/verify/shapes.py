@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from tamis.core.actions import ACTIONS, Redact
+from tamis.core.actions import ACTIONS, Redact, stable_domain
 from tamis.core.plan import ColumnPlan, Plan, TablePlan
+from tamis.core.policy import Privacy
 from tamis.core.record import Manifest
 from tamis.core.types import Role
+
+_BY_OTHERS = ("person", "gender_from", "locale_from")
+"""parameters with which a fake depends on more than its own value"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,31 @@ class Shape:
     """whether rows are people: the table had a column that identifies directly"""
     references: tuple[tuple[str, str, str], ...]
     """(column, parent table, parent column), both ends released"""
+    domains: tuple[tuple[str, str], ...] = ()
+    """(released column, pseudonym domain): equal persons have equal tokens there in every table of the release"""
+    stable: tuple[tuple[str, str], ...] = ()
+    """those of `domains` whose tokens are the same in other releases"""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The disclosure models that a release claims, as far as verifying needs them; fields as in `policy.Privacy`."""
+
+    k: int = 2
+    l: float | None = None
+    diversity: str = "distinct"
+    c: float | None = None
+    t: float | None = None
+    distance: str = "equal"
+    k_map: int | None = None
+    presence: tuple[float, float] | None = None
+    population_size: int | None = None
+    risk_threshold: float = 0.2
+
+    @classmethod
+    def of(cls, stated: Privacy | Manifest) -> Models:
+        """The models stated by a policy or a manifest."""
+        return cls(**{field.name: getattr(stated, field.name) for field in fields(cls)})
 
 
 def quasi_identifiers(table: TablePlan) -> tuple[str, ...]:
@@ -69,6 +99,12 @@ def shapes_of_plan(plan: Plan) -> dict[str, Shape]:
             hidden_unit=unit if unit is not None and unit not in released else None,
             personal=any(column.role is Role.DIRECT for column in table.columns),
             references=tuple((ref.column, ref.parent_table, ref.parent_column) for ref in table.references),
+            domains=tuple(
+                (column.name, f"{column.action.action}:{domain}")
+                for column in table.released
+                if (domain := _domain(column.action.action, column.action.model_dump(include={"domain", "unique", "kind", *_BY_OTHERS})))
+            ),
+            stable=tuple((column.name, domain) for column in table.released if (domain := stable_domain(column.action))),
         )
     return _with_both_ends(shapes, {table.name: {column.name for column in table.released} for table in plan.tables})
 
@@ -98,8 +134,35 @@ def shapes_of_manifest(manifest: Manifest) -> dict[str, Shape]:
             hidden_unit=table.unit if table.unit is not None and table.unit not in released else None,
             personal=any(column.role is Role.DIRECT for column in table.columns),
             references=table.references,
+            domains=tuple(
+                (column.name, f"{column.action}:{domain}")
+                for column in table.columns
+                if column.released and (domain := _domain(column.action, column.parameters))
+            ),
+            stable=tuple(
+                (column.name, domain)
+                for column in table.columns
+                if column.released and (domain := _stable_domain(column.action, column.parameters))
+            ),
         )
     return _with_both_ends(shapes, {table.name: {c.name for c in table.columns if c.released} for table in manifest.tables})
+
+
+def _stable_domain(action: str, parameters: Mapping[str, Any]) -> str | None:
+    """As `core.actions.stable_domain`, of an action as a manifest states it."""
+    if parameters.get("link") != "stable" or action not in ("pseudonymize", "fake"):
+        return None
+    fields = {word: value for word, value in parameters.items() if word in ("domain", "link", "kind", "person")}
+    return stable_domain(ACTIONS[action].model_validate(fields))
+
+
+def _domain(action: str, parameters: Mapping[str, Any]) -> str | None:
+    """The domain in which an action maps equal values to equal ones and different values to different ones; None when it does not."""
+    if action == "pseudonymize":
+        return str(parameters.get("domain"))
+    if action == "fake" and parameters.get("unique") and not any(parameters.get(word) for word in _BY_OTHERS):
+        return str(parameters.get("domain") or parameters.get("kind"))
+    return None
 
 
 def _with_both_ends(shapes: Mapping[str, Shape], released: Mapping[str, set[str]]) -> dict[str, Shape]:

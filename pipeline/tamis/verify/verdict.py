@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,15 +16,19 @@ from tamis.core.record import ClassSizes, ColumnDiff, Measure, SuiteResult, Verd
 from tamis.core.types import DatasetProfile, Role, Table
 from tamis.verify.contract import draft_suite
 from tamis.verify.diffs import column_diffs
+from tamis.verify.downstream import downstream
 from tamis.verify.expectations import parse_suite, run_metrics_suite, run_suite, utility_suite
 from tamis.verify.frames import rounded, row_count
-from tamis.verify.gates import default_gates, judge
+from tamis.verify.gates import declared_measures, default_gates, judge
 from tamis.verify.joined import joined_risk, joined_roots
 from tamis.verify.leak import scan_leaks
+from tamis.verify.memorization import memorization
+from tamis.verify.pairs import pair_measures
 from tamis.verify.references import orphan_measures
-from tamis.verify.risk import input_risk, table_risk
-from tamis.verify.shapes import Shape, shapes_of_plan
-from tamis.verify.utility import column_shapes, comparable_frames, pair_trends, summaries
+from tamis.verify.releases import LiveRelease, releases_risk, stable_tables
+from tamis.verify.risk import Origin, Risk, input_risk, table_risk
+from tamis.verify.shapes import Models, Shape, shapes_of_plan
+from tamis.verify.utility import column_shapes, comparable_frames, summaries
 
 
 def verify_tables(
@@ -34,11 +38,15 @@ def verify_tables(
     profile: DatasetProfile,
     *,
     suppressed_rows: Mapping[str, int],
+    populations: Mapping[str, pl.LazyFrame] | None = None,
+    live: Sequence[LiveRelease] = (),
     progress: Progress | None = None,
 ) -> Verdict:
     """Judge written tables against the input they were made of.
 
     `after` are scans of the staged Parquet files, released columns only; `before` the input tables; both hold every table of `plan`.
+    `populations`: table to the declared population, one row per person, columns named and typed as the table's quasi-identifiers.
+    `live`: the other releases that stay published, where tokens are stable.
     Raises PlanError when a table is missing and PolicyError when a user's suite is not one.
     """
     missing = [table.name for table in plan.tables if table.name not in before or table.name not in after]
@@ -49,15 +57,23 @@ def verify_tables(
     measures: list[Measure] = []
 
     with _stage(progress, "verify", "disclosure risk"):
-        risk_measures, sizes_before, sizes_after = _risk(before, after, plan, shapes)
-        measures += risk_measures
+        risks_before, risks_after = _risk(before, after, plan, shapes, populations or {})
+        sizes_before, sizes_after = (tuple(risk.sizes for risk in risks) for risks in (risks_before, risks_after))
+        measures += [measure for risk in (*risks_before, *risks_after) for measure in risk.measures]
         measures += joined_risk(after, shapes)
+        measures += releases_risk(after, shapes, live)
     with _stage(progress, "verify", "leak scan"):
         measures += scan_leaks(before, after, plan)
     with _stage(progress, "verify", "utility"):
         utility, diffs = _utility(before, after, plan, profile, k)
         measures += utility
         measures += [_suppressed(table.name, before[table.name].rows, suppressed_rows.get(table.name, 0)) for table in plan.tables]
+    with _stage(progress, "verify", "memorization"):
+        for table in plan.tables:
+            measures += memorization(before[table.name], after[table.name], table, k)
+    if plan.target is not None:
+        with _stage(progress, "verify", "downstream model"):
+            measures += _downstream(before, after, plan, plan.target)
     with _stage(progress, "verify", "expectations"):
         measures += orphan_measures(before, after, plan)
         contract = {
@@ -77,6 +93,8 @@ def verify_tables(
         diffs=diffs,
         classes_before=sizes_before,
         classes_after=sizes_after,
+        exposure_before=tuple(risk.exposure for risk in risks_before),
+        exposure_after=tuple(risk.exposure for risk in risks_after),
         contract=contract,
     )
 
@@ -96,22 +114,23 @@ def _gates(plan: Plan) -> tuple[Gate, ...]:
 
 
 def _risk(
-    before: Mapping[str, Table], after: Mapping[str, pl.LazyFrame], plan: Plan, shapes: Mapping[str, Shape]
-) -> tuple[list[Measure], tuple[ClassSizes, ...], tuple[ClassSizes, ...]]:
-    measures: list[Measure] = []
+    before: Mapping[str, Table],
+    after: Mapping[str, pl.LazyFrame],
+    plan: Plan,
+    shapes: Mapping[str, Shape],
+    populations: Mapping[str, pl.LazyFrame],
+) -> tuple[list[Risk], list[Risk]]:
+    models = Models.of(plan.privacy)
     old, new = [], []
     for table in plan.tables:
         shape = shapes[table.name]
         quasi = _input_quasi(table)
+        frame, population = before[table.name].frame, populations.get(table.name)
         if quasi:
-            found = input_risk(before[table.name].frame, table.name, quasi, shape.unit or shape.hidden_unit, plan.privacy.k)
-            old.append(found.sizes)
-            measures += found.measures
+            old.append(input_risk(frame, table.name, quasi, shape.unit or shape.hidden_unit, models, population))
         if shape.quasi:
-            found = table_risk(after[table.name], shape, plan.privacy.k, before=before[table.name].frame, plan=table)
-            new.append(found.sizes)
-            measures += found.measures
-    return measures, tuple(old), tuple(new)
+            new.append(table_risk(after[table.name], shape, models, Origin(frame, table, population)))
+    return old, new
 
 
 def _input_quasi(table: TablePlan) -> tuple[str, ...]:
@@ -130,12 +149,21 @@ def _utility(
         scored, left, right = comparable_frames(before[table.name], after[table.name], table)
         found = list(column_shapes(table.name, scored, left, right))
         per_table[table.name] = found
-        if (trend := pair_trends(table.name, scored, left, right)) is not None:
-            pairs.append(trend)
+        pairs += pair_measures(table.name, scored, left, right)
         prefix = f"utility.column_shapes@{table.name}."
         scores = {m.name.removeprefix(prefix): m.value for m in found if m.name.startswith(prefix)}
         diffs += column_diffs(before[table.name], after[table.name], table, profile.table(table.name), k, scores)
     return [*summaries(per_table), *pairs, *(m for found in per_table.values() for m in found)], tuple(diffs)
+
+
+def _downstream(before: Mapping[str, Table], after: Mapping[str, pl.LazyFrame], plan: Plan, target: str) -> tuple[Measure, ...]:
+    """What the policy's target loses, where the target is a column of one of the tables."""
+    found = [table for table in plan.tables if target.startswith(f"{table.name}.")]
+    column = {table.name: target.removeprefix(f"{table.name}.") for table in found}
+    chosen = next((table for table in found if any(one.name == column[table.name] for one in table.columns)), None)
+    if chosen is None:
+        return ()
+    return downstream(before[chosen.name], after[chosen.name], chosen, column[chosen.name])
 
 
 def _suppressed(table: str, rows: int, suppressed: int) -> Measure:
@@ -200,11 +228,10 @@ def _expected(plan: Plan, shapes: Mapping[str, Shape]) -> frozenset[str]:
     names = {"leak.cells", "suite.contract"}
     names |= {f"utility.suppressed@{table.name}" for table in plan.tables}
     names |= {f"risk.k_joined@{root}" for root in joined_roots(shapes)}
+    names |= {f"risk.k_releases@{name}" for name in stable_tables(shapes)}
     for shape in shapes.values():
         if shape.quasi:
-            names.add(f"risk.k@{shape.name}")
-            if shape.sensitive:
-                names.add(f"risk.l@{shape.name}")
+            names |= {f"{measure}@{shape.name}" for measure in declared_measures(plan.privacy, sensitive=bool(shape.sensitive))}
     if plan.suites:
         names.add("suite.user")
     return frozenset(names)

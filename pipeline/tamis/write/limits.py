@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tamis.core.actions import Pseudonymize, Redact
+from tamis.core.actions import Redact, stable_domain
 from tamis.core.errors import listed
 from tamis.core.plan import Plan
 from tamis.core.record import Verdict
@@ -82,11 +82,9 @@ def _about_columns(plan: Plan, profile: DatasetProfile, findings: Findings) -> I
     rough = [key for key, column in measured.items() if not column.distinct_exact]
     if rough:
         yield "Estimated counts", f"{named(rough)}: distinct values are estimated (HyperLogLog), not counted."
-    stable = [
-        (table, column.name) for table, column in released if isinstance(column.action, Pseudonymize) and column.action.link == "stable"
-    ]
+    stable = [(table, column.name) for table, column in released if stable_domain(column.action)]
     if stable:
-        yield "Joins with other releases", f"{named(stable)}: stable pseudonyms let whoever holds several releases join them."
+        yield "Joins with other releases", f"{named(stable)}: stable pseudonyms or fakes let whoever holds several releases join them."
 
 
 def _about_groups(plan: Plan, verdict: Verdict) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from tamis.core.actions import (
@@ -20,11 +20,11 @@ from tamis.core.actions import (
     Drop,
     Generalize,
     Keep,
-    Pseudonymize,
     Redact,
     ShiftDates,
     SuppressRare,
     Synthesize,
+    stable_domain,
 )
 from tamis.core.errors import TamperError, clean_name
 from tamis.core.plan import ColumnPlan, Plan, TablePlan
@@ -77,10 +77,18 @@ def build_manifest(
         purpose=plan.purpose,
         plan_digest=plan.digest,
         policy_digest=plan.policy_digest,
-        packs=dict(sorted(plan.packs.items())),
+        packs={PurePath(name).stem: value for name, value in sorted(plan.packs.items())},  # a path of ours is nobody's business
         key_id=key_id,
         k=plan.privacy.k,
         l=plan.privacy.l,
+        diversity=plan.privacy.diversity,
+        c=plan.privacy.c,
+        t=plan.privacy.t,
+        distance=plan.privacy.distance,
+        k_map=plan.privacy.k_map,
+        presence=plan.privacy.presence,
+        population_size=plan.privacy.population_size,
+        risk_threshold=plan.privacy.risk_threshold,
         tables=tuple(_table(plan, table, tables[table.name], plan.privacy.k) for table in plan.tables),
         measures=tuple(
             _published(measure)
@@ -263,8 +271,8 @@ def _notices(plan: Plan, licences: Mapping[str, str]) -> Iterator[str]:
     actions = [(table, column) for table, column in plan.walk() if column.released]
     if plan.keyed:
         yield f"Contains keyed replacements: the release {PSEUDONYMIZED}."
-    if any(isinstance(column.action, Pseudonymize) and column.action.link == "stable" for _, column in actions):
-        yield "Some pseudonyms are stable: they join with other releases made with the same key."
+    if any(stable_domain(column.action) for _, column in actions):
+        yield "Some pseudonyms or fakes are stable: they join with other releases made with the same key."
     if any(isinstance(column.action, Redact) for _, column in actions):
         yield "Free text was redacted by pattern: names and hints without a recognizable form may remain."
     if any(isinstance(column.action, Synthesize) for _, column in actions):

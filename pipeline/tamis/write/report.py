@@ -17,6 +17,8 @@ from tamis.core.plan import ColumnPlan, Plan, TablePlan
 from tamis.core.record import ClassSizes, ColumnDiff, GateResult, Manifest, Measure, Verdict
 from tamis.core.types import ColumnProfile, DatasetProfile, Evidence, Finding, Findings, wilson
 from tamis.write import pictures
+from tamis.write.combinations import combinations_view
+from tamis.write.exposed import exposure_view
 from tamis.write.limits import unknowns
 from tamis.write.manifest import round_up, status_sentence
 from tamis.write.wording import action_sentence, band, count, fate, number, percent, shown_name, visible
@@ -78,7 +80,9 @@ def render_report(
         figures=_figures(plan, profile, verdict, manifest, run),
         columns=columns,
         fates=[(word, title, [view for view in columns if view["fate"] == word]) for word, title in _FATES.items()],
-        groups=[_group_view(table, verdict, run, k) for table in plan.tables],
+        groups=[
+            _group_view(table, verdict, run, k) | {"sets": combinations_view(profile.singling(table.name), k)} for table in plan.tables
+        ],
         gates=[_gate_view(result) for result in verdict.gates],
         measures=_measures_view(verdict.measures, k),
         suites=verdict.suites,
@@ -339,6 +343,11 @@ def _group_view(table: TablePlan, verdict: Verdict, run: Mapping[str, Any], k: i
             for height in [table.classes.heights.get(name, level) if table.classes else level]
         ],
         "suppressed": None if lost is None else count(lost, k),
+        "risk": exposure_view(
+            next((one for one in verdict.exposure_before if one.table == table.name), None),
+            next((one for one in verdict.exposure_after if one.table == table.name), None),
+            k,
+        ),
     }
 
 

@@ -26,14 +26,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tamis.core.errors import TransientError, UsageError, clean_name
-from tamis.write.disk import seal_tree, sentences, sync_path, walk_tree
+from tamis.core.errors import DataError, TransientError, UsageError, clean_name
+from tamis.write.disk import seal_tree, sentences, sync_path, walk_tree, write_text_atomic
 
 _ID = r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}"
 _RELEASE_ID = re.compile(_ID)
 _LEFTOVER = re.compile(rf"\.(?:staging-{_ID}-\d+|next-{_ID}|old-{_ID}|current-\d+)")
 _CURRENT = "current"
 _MANIFEST = "manifest.json"
+_TOMBSTONE = "REVOKED.json"
 
 
 class ReleaseStore:
@@ -170,6 +171,10 @@ class ReleaseStore:
                 f"{clean_name(str(final), 200)} exists and is not a release.",
                 hint="Move it away or choose another folder with -o.",
             )
+        if (final / _TOMBSTONE).is_file():
+            raise DataError(
+                "revoked", f"The release {final.name} was revoked: it is not published again.", hint="Change the policy, then plan again."
+            )
 
     def _replace(self, staging: Path, release_id: str) -> None:
         """Other content under the same id: a folder cannot be replaced in one step, a symlink can.
@@ -281,7 +286,8 @@ class ReleaseStore:
         known = self.releases()
         if to is None:
             now = self.current()
-            earlier = known[known.index(now) + 1 :] if now in known else known
+            after = known[known.index(now) + 1 :] if now in known else known
+            earlier = tuple(name for name in after if not self.revoked(name))
             if not earlier:
                 raise UsageError("nothing_to_roll_back", f"{self._shown} holds no earlier release.")
             to = earlier[0]
@@ -296,9 +302,37 @@ class ReleaseStore:
                 f"{self._shown} holds no release '{clean_name(to)}'.",
                 hint=f"There are: {', '.join(known[:8])}." if known else "It holds no release at all.",
             )
+        if self.revoked(begin[0]):
+            raise DataError("revoked", f"The release {begin[0]} was revoked: it cannot be current again.")
         with self._writing(self.out / _CURRENT):
             self._point_to(begin[0])
         return begin[0]
+
+    def revoked(self, release_id: str) -> bool:
+        """Whether a release carries a tombstone."""
+        return (self.out / release_id / _TOMBSTONE).is_file()
+
+    def revoke(self, release_id: str, tombstone: str, *, delete: bool) -> bool:
+        """Put a tombstone (JSON text) into a release, take `current` away from it, and delete its data where asked; its manifest stays.
+
+        Returns whether it was current. Raises UsageError when there is no such release.
+        """
+        self._check_id(release_id)
+        final = self.out / release_id
+        if release_id not in self.releases():
+            raise UsageError("no_such_release", f"{self._shown} holds no release '{clean_name(release_id)}'.")
+        was_current = self.current() == release_id
+        write_text_atomic(final / _TOMBSTONE, tombstone, 0o644)
+        with self._writing(final):
+            if was_current:
+                (self.out / _CURRENT).unlink()
+                sync_path(self.out)
+            if delete:
+                for path in list(final.iterdir()):
+                    if path.name not in {_MANIFEST, _TOMBSTONE}:
+                        _remove_tree(path)
+                sync_path(final)
+        return was_current
 
     @property
     def _shown(self) -> str:

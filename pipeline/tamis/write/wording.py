@@ -8,6 +8,7 @@ from typing import assert_never
 from tamis.core.actions import (
     AgeBand,
     AnyRecode,
+    AsCell,
     AsIs,
     CategoryMap,
     DatePart,
@@ -17,6 +18,7 @@ from tamis.core.actions import (
     Generalize,
     Keep,
     NumberBand,
+    NumberCuts,
     Prefix,
     Pseudonymize,
     Redact,
@@ -113,8 +115,10 @@ def action_sentence(column: ColumnPlan) -> str:
             return f"Replaced by a keyed token; equal values get equal tokens. {joins}"
         case ShiftDates(days=days):
             return f"All dates of a person move by the same secret number of days (up to {days}); intervals stay exact."
-        case Fake(kind=kind):
-            return f"Replaced by an invented {kind.replace('_', ' ')}; equal values get equal replacements."
+        case Fake(kind=kind, person=person, link=link):
+            equal = "all replacements of one person match" if person else "equal values get equal replacements"
+            joins = " They are the same in other releases under the same key." if link == "stable" else ""
+            return f"Replaced by an invented {kind.replace('_', ' ')}; {equal}.{joins}"
         case Synthesize():
             return "Replaced by values sampled from a model of the columns that stay."
         case Redact():
@@ -129,6 +133,8 @@ def _recode_sentence(recode: AnyRecode) -> str:
             return "Leaves as it is: no coarser level is needed to reach k."
         case NumberBand(width=width):
             return f"Numbers become bands of width {number(width)}."
+        case NumberCuts(edges=edges):
+            return f"Numbers become {len(edges) + 1} bands between round edges."
         case DatePart(unit=unit):
             return f"Dates become their {unit}."
         case AgeBand(width=width, top=top):
@@ -140,5 +146,7 @@ def _recode_sentence(recode: AnyRecode) -> str:
             return "Values become their broader category; what is not listed is pooled."
         case Everything():
             return "Every value becomes '*'."
+        case AsCell():
+            return "Becomes the label of its class: as fine as the class allows, so that levels differ from row to row."
         case _:
             assert_never(recode)

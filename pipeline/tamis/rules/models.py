@@ -1,13 +1,8 @@
-"""Rules as data: the vocabulary of entities, column-name rules, value sets, policy packs, hierarchies.
-
-They are YAML and CSV in `rules/` (the repository's folder, or `tamis/_data/rules` in a wheel), checked against the models below;
-every error names the file, the line and the path in the document. A pack only ever protects: none can say `keep`.
-"""
+"""What the rules folder and the files of a user may say, as frozen values."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -16,10 +11,11 @@ from pydantic import Field, field_validator, model_validator
 
 from tamis.core.actions import ACTIONS, Action, AnyAction
 from tamis.core.canonical import digest
-from tamis.core.errors import PolicyError, UsageError, clean_name, did_you_mean
+from tamis.core.errors import clean_name, did_you_mean
 from tamis.core.policy import ColumnPolicy
 from tamis.core.types import DataType, Finding, Frozen, Role
-from tamis.documents import load_document, read_text
+from tamis.rules.hierarchies import load_hierarchy
+from tamis.rules.recognizers import Recognizer, Registry
 
 Word = Annotated[str, Field(min_length=1)]
 RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -33,6 +29,8 @@ class Entity(Frozen):
     types: tuple[DataType, ...] = tuple(DataType)
     description: str
     source: str
+    presidio: tuple[Word, ...] = ()
+    """Presidio's names for the same thing, besides an equal one"""
 
 
 class NameRule(Frozen):
@@ -44,12 +42,16 @@ class NameRule(Frozen):
     phrases: tuple[Word, ...]
     contrary: tuple[Word, ...] = ()
     """words beside the phrase that turn it into something else"""
-    about: Literal["any", "person"] = "any"
-    """person: only where table or column speak of persons"""
+    about: Literal["any", "person", "table"] = "any"
+    """person: not where table or column speak of things; table: only where the table is known to be about persons"""
     marks: bool = False
     """such a column makes its table a table about persons"""
     whole: bool = False
     """the phrase must be the whole name"""
+    examples: tuple[Word, ...] = ()
+    """column names that it must speak of, besides its phrases"""
+    counter_examples: tuple[Word, ...] = ()
+    """column names of which it must say nothing, or not enough"""
 
 
 class Words(Frozen):
@@ -59,6 +61,12 @@ class Words(Frozen):
     neutral: tuple[Word, ...]
     other: tuple[Word, ...]
     head_first: tuple[Word, ...] = ()
+    compounding: tuple[Word, ...] = ()
+    """heads of compounds in languages that write them in one word: the beginning need not be known"""
+    particles: tuple[Word, ...] = ()
+    """small words that are left out when a name is read by its synonyms"""
+    synonyms: Mapping[Word, tuple[Word, ...]] = {}
+    """canonical word to the words that mean the same in some language or abbreviation"""
 
 
 class Subjects(Frozen):
@@ -81,6 +89,10 @@ class ValueSet(Frozen):
     values: tuple[Word, ...]
     require: tuple[Word, ...]
     """at least one of these must occur"""
+    examples: tuple[Word, ...] = ()
+    """cells that belong to it"""
+    counter_examples: tuple[Word, ...] = ()
+    """cells that do not"""
 
 
 class PackRule(Frozen):
@@ -141,43 +153,78 @@ class Forbid(Frozen):
         return name
 
 
-class Pack(Frozen):
-    """A policy pack: protective rules with their legal source."""
+class PackFile(Registry):
+    """A file of rules: a policy pack, a registry of Presidio's recognizers, words of one's own, or all of it in one."""
 
     version: Literal[1] = 1
-    name: str = ""
-    digest: str = ""
-    """sha256 of the pack's content"""
-    description: str
-    source: str
-    rules: tuple[PackRule, ...]
+    description: str = ""
+    source: str = ""
+    rules: tuple[PackRule, ...] = ()
     forbids: tuple[Forbid, ...] = ()
     facts: Mapping[str, tuple[str, ...]] = {}
     """published lists that the pack's rules rest on, e.g. restricted_zip3"""
+    entities: Mapping[Word, Entity] = {}
+    """words beside those of rules/entities.yaml"""
+    names: tuple[NameRule, ...] = ()
+    values: tuple[ValueSet, ...] = ()
+    allow_list: tuple[Word, ...] = ()
+    """exact texts that no recognizer in force may report, e.g. the support line of one's own company"""
 
     @model_validator(mode="after")
-    def _unique_ids(self) -> Self:
-        seen: set[str] = set()
-        for rule in self.rules:
-            if rule.id in seen:
-                raise ValueError(f"the rule id '{rule.id}' occurs twice")
-            seen.add(rule.id)
+    def _whole(self) -> Self:
+        if not any((self.rules, self.recognizers, self.names, self.values, self.entities, self.allow_list)):
+            raise ValueError("it says nothing: one of 'rules', 'recognizers', 'names', 'values', 'entities', 'allow_list' is expected")
+        for key in ("description", "source") if self.rules else ():
+            if not getattr(self, key):
+                raise ValueError(f"a pack of policy rules needs a '{key}'")
+        for ids in ([rule.id for rule in self.rules], [rule.id for rule in self.names], [rule.id for rule in self.values]):
+            repeated = next((one for one in ids if ids.count(one) > 1), None)
+            if repeated is not None:
+                raise ValueError(f"the rule id '{repeated}' occurs twice")
         return self
 
 
-class _Entities(Frozen):
+class Pack(Frozen):
+    """A file of rules in force."""
+
+    name: str
+    location: str
+    """as the policy names it: a name in rules/packs/ or a path"""
+    digest: str = ""
+    """sha256 of the pack's content"""
+    description: str = ""
+    source: str = ""
+    rules: tuple[PackRule, ...] = ()
+    forbids: tuple[Forbid, ...] = ()
+    facts: Mapping[str, tuple[str, ...]] = {}
+    entities: Mapping[str, Entity] = {}
+    names: tuple[NameRule, ...] = ()
+    values: tuple[ValueSet, ...] = ()
+    recognizers: tuple[Recognizer, ...] = ()
+    allow_list: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """recognizers of the file that are not in force, and why"""
+
+
+class EntitiesFile(Frozen):
+    """rules/entities.yaml."""
+
     version: Literal[1]
     entities: Mapping[Word, Entity]
 
 
-class _Names(Frozen):
+class NamesFile(Frozen):
+    """rules/names.yaml."""
+
     version: Literal[1]
     words: Words
     subjects: Subjects
     rules: tuple[NameRule, ...]
 
 
-class _Values(Frozen):
+class ValuesFile(Frozen):
+    """rules/values.yaml."""
+
     version: Literal[1]
     sets: tuple[ValueSet, ...]
 
@@ -191,6 +238,22 @@ class Rules(Frozen):
     names: tuple[NameRule, ...]
     value_sets: tuple[ValueSet, ...]
     packs: tuple[Pack, ...] = ()
+    recognizers: tuple[Recognizer, ...] = ()
+    """those of rules/recognizers/, then those of the user's files"""
+
+    @cached_property
+    def allow_list(self) -> frozenset[str]:
+        """Exact texts that no recognizer may report, of all packs in force."""
+        return frozenset(text for pack in self.packs for text in pack.allow_list)
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What of the user's files is not in force, and why: nothing is left out silently."""
+        return tuple(note for pack in self.packs for note in pack.notes)
+
+    def entity_of(self, presidio_name: str) -> str | None:
+        """The word of the vocabulary for an entity of Presidio; None when there is none."""
+        return word_for(presidio_name, self.entities)
 
     def pack_action(self, finding: Finding) -> tuple[AnyAction, str, str] | None:
         """Action, rule id `pack:NAME/ID` and reason for a finding; None when no pack speaks of it.
@@ -237,106 +300,8 @@ class Rules(Frozen):
         return digest(self)
 
 
-def rules_folder() -> Path:
-    """The folder with our rules: inside the wheel, or the repository's in an editable install."""
-    package = Path(__file__).resolve().parent
-    shipped = package / "_data" / "rules"
-    return shipped if shipped.is_dir() else package.parents[1] / "rules"
-
-
-def list_packs() -> tuple[str, ...]:
-    """Names of the packs that come with tamis, sorted."""
-    return tuple(sorted(path.stem for path in (rules_folder() / "packs").glob("*.yaml")))
-
-
-def list_hierarchies() -> tuple[str, ...]:
-    """Names of the hierarchies that come with tamis, sorted."""
-    return tuple(sorted(path.stem for path in (rules_folder() / "hierarchies").glob("*.csv")))
-
-
-def load_rules(packs: Sequence[str] = (), *, base: Path | None = None) -> Rules:
-    """Vocabulary, name rules, value sets and the named packs.
-
-    A pack is a name in rules/packs/ or a path (absolute, or relative to `base`, the policy's folder).
-    Raises UsageError for a pack that does not exist and PolicyError for a document that is not what it must be.
-    """
-    folder = rules_folder()
-    entities = load_document(folder / "entities.yaml", _Entities)
-    names = load_document(folder / "names.yaml", _Names)
-    values = load_document(folder / "values.yaml", _Values)
-    loaded = tuple(_load_pack(name, base, entities.entities) for name in dict.fromkeys(packs))
-    return Rules(
-        entities=entities.entities,
-        words=names.words,
-        subjects=names.subjects,
-        names=names.rules,
-        value_sets=values.sets,
-        packs=loaded,
-    )
-
-
-def _load_pack(name: str, base: Path | None, entities: Mapping[str, Entity]) -> Pack:
-    known = list_packs()
-    if name in known:
-        path, title = rules_folder() / "packs" / f"{name}.yaml", name
-    elif _is_path(name):
-        path = _resolve(name, base)
-        title = path.stem
-    else:
-        raise UsageError(
-            "unknown_pack",
-            f"There is no rule pack '{clean_name(name)}'.",
-            hint=f"{did_you_mean(name, known)} A path to a YAML file of your own works too.",
-        )
-    pack = load_document(path, Pack)
-    for rule in pack.rules:
-        for entity in rule.entities:
-            if entity not in entities:
-                raise PolicyError(
-                    "unknown_entity",
-                    f"{path.name}: rule '{rule.id}' names the entity '{clean_name(entity)}', which is not in rules/entities.yaml.",
-                    hint=did_you_mean(entity, entities),
-                )
-    content = pack.model_copy(update={"name": title, "digest": ""})
-    return content.model_copy(update={"digest": digest(content)})
-
-
-def load_hierarchy(name: str, base: Path | None = None) -> dict[str, tuple[str, ...]]:
-    """Value -> its ancestors from a CSV with `;`: a header, then one row per value and one column per level (as ARX writes them).
-
-    Raises UsageError when there is no such file and PolicyError when rows differ in length, repeat a value, or levels do not nest.
-    """
-    known = list_hierarchies()
-    if name in known:
-        path = rules_folder() / "hierarchies" / f"{name}.csv"
-    elif _is_path(name):
-        path = _resolve(name, base)
-    else:
-        hint = f"{did_you_mean(name, known)} A path to a CSV works too."
-        raise UsageError("unknown_hierarchy", f"There is no hierarchy '{clean_name(name)}'.", hint=hint)
-    rows = [row for row in csv.reader(read_text(path).splitlines(), delimiter=";") if row]
-    if not rows or len(rows[0]) < 2:
-        raise PolicyError("not_a_hierarchy", f"{path.name}: a header with at least two columns, divided by ';', is expected.")
-    width = len(rows[0])
-    result: dict[str, tuple[str, ...]] = {}
-    parents: list[dict[str, str]] = [{} for _ in range(width - 1)]
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != width:
-            raise PolicyError("ragged_hierarchy", f"{path.name}: row {number} has {len(row)} columns, the header has {width}.")
-        if row[0] in result:
-            raise PolicyError("repeated_value", f"{path.name}: row {number} repeats a value of an earlier row.")
-        for level in range(1, width - 1):
-            if parents[level].setdefault(row[level], row[level + 1]) != row[level + 1]:
-                hint = "Each group must belong to one group of the next level."
-                raise PolicyError("levels_do_not_nest", f"{path.name}: row {number}, level {level} has two parents.", hint=hint)
-        result[row[0]] = tuple(row[1:])
-    return result
-
-
-def _is_path(name: str) -> bool:
-    return "/" in name or "\\" in name or name.endswith((".yaml", ".yml", ".csv", ".json"))
-
-
-def _resolve(name: str, base: Path | None) -> Path:
-    path = Path(name).expanduser()
-    return path if path.is_absolute() or base is None else base / path
+def word_for(presidio_name: str, entities: Mapping[str, Entity]) -> str | None:
+    """The vocabulary's word for a name of Presidio: an equal one, or the entity that lists it."""
+    if presidio_name in entities:
+        return presidio_name
+    return next((word for word, entity in entities.items() if presidio_name in entity.presidio), None)

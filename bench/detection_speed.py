@@ -8,7 +8,8 @@ All three run as processes of their own on the same file, start-up included:
   how many are distinct, and the extremes (of text: the total length);
 - Presidio's `AnalyzerEngine` (no language model, default recognizers) looks at every cell of a stable sample of rows as text; its time
   for all cells is extrapolated from that, and called so;
-- `tamis profile` is the whole command: every column measured, judged, and every text cell looked at.
+- `tamis profile` is the whole command: every column measured, judged, and every text cell looked at. It counts what the scan only
+  estimates, and holds what the scan does not look for: shapes, keys, dependencies, combinations, personal data inside cells.
 On a machine shared with other work only the ratios mean something, that of processor seconds most.
 """
 

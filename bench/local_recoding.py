@@ -61,8 +61,11 @@ def adult(folder: Path, ks: list[int], budget: int) -> bool:
         assert smallest >= k, "a class is too small"
         assert suppressed == cells.suppressed, "the suppressed rows reported are not those of the cells"
         reference = "; ".join(f"ARX {loss:.4f} ({gone} suppressed, {time:.1f} s)" for loss, gone, time in ARX.get(k, ()))
-        classes = f"{cells.classes} classes ({len(np.unique(cells.only.cell))} with conditions)"
-        say(f"k={k}: loss {loss:.5f}, {suppressed} suppressed, {classes}, {seconds:.1f} s ({processor:.1f} cpu). {reference}")
+        asking = len(np.unique(cells.only.cell))
+        say(
+            f"k={k}: loss {loss:.5f}, {suppressed} suppressed, {cells.classes} classes ({asking} with conditions), "
+            f"{seconds:.1f} s ({processor:.1f} cpu). {reference}"
+        )
         better &= k not in ARX or loss < ARX[k][-1][0]
     return better
 

@@ -27,7 +27,10 @@ Codes = npt.NDArray[np.int64]
 
 NONE = -1
 """no cell covers the tuple; as a label: a value that no cell names at this level"""
-_CELLS = 4096
+_PAIRS = 1 << 30
+"""pairs of a tuple and a cell above which both are split by the values of a dimension"""
+_AT_ONCE = 1 << 26
+"""pairs compared at once"""
 _TUPLES = 8192
 
 
@@ -134,9 +137,10 @@ def _split(job: _Job, tuples: Codes, cells: Codes, depth: int) -> None:
         return
     if depth == len(job.ranked):
         job.found[tuples] = cells[0]
-    elif len(cells) <= _CELLS:
-        for start in range(0, len(tuples), _TUPLES):
-            _compare(job, tuples[start : start + _TUPLES], cells, job.ranked[depth:])
+    elif len(cells) * len(tuples) <= _PAIRS:
+        step = max(1, min(_TUPLES, _AT_ONCE // len(cells)))
+        for start in range(0, len(tuples), step):
+            _compare(job, tuples[start : start + step], cells, job.ranked[depth:])
     else:
         dimension = job.ranked[depth]
         values = job.base[dimension][tuples]

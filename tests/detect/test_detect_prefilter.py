@@ -10,8 +10,9 @@ import regex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tamis.detect.kinds import TESTS, needs
 from tamis.detect.prefilter import runs, superset, union
-from tamis.detect.scan import GATE, GLUED, GLUED_CODES, LONG_NUMBER, LONG_NUMBERS
+from tamis.detect.scan import FORMS, GLUED, GLUED_CODES, LONG_NUMBER, LONG_NUMBERS
 from tamis.detect.text import presidio_engine, recognizers
 
 _FLAGS = regex.IGNORECASE | regex.MULTILINE | regex.DOTALL
@@ -41,7 +42,7 @@ def test_every_character_that_matches_still_matches(written: str):
 @pytest.mark.parametrize(("name", "pattern", "flags"), PATTERNS, ids=lambda value: None if isinstance(value, int) else str(value)[:24])
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large])
 @given(data=st.data())
-def test_what_a_pattern_matches_passes_gate_family_and_prefilter(name: str, pattern: str, flags: int, data: st.DataObject):
+def test_what_a_pattern_matches_passes_kinds_family_and_prefilter(name: str, pattern: str, flags: int, data: st.DataObject):
     """Strings of the pattern's own grammar, mutated and put into text: where Presidio's pattern is found, all our filters let it pass."""
     plain = regex.sub(r"\(\?i\)", "", pattern)
     text = data.draw(st.from_regex(plain, fullmatch=False) | st.from_regex(regex.sub(r"\\b", "", plain), fullmatch=True))
@@ -51,7 +52,7 @@ def test_what_a_pattern_matches_passes_gate_family_and_prefilter(name: str, patt
     one, derived = BY_NAME[name], superset(pattern)
     assert derived is not None
     assert one.prefilter is not None
-    filters = [derived, one.prefilter, GATE]
+    filters = [derived, one.prefilter, *(TESTS[kind] for kind in needs(derived) | needs(one.prefilter))]
     filters += [LONG_NUMBER] if name in LONG_NUMBERS else [GLUED] if name in GLUED_CODES else []
     if any(p.score >= 0.3 for p in presidio_engine(name).patterns if p.regex == pattern) or _validated(name):
         assert [f for f in filters if not _contains(text, f)] == []
@@ -65,12 +66,40 @@ def _validated(name: str) -> bool:
 
 @given(st.text(alphabet="0123456789+()-/ .x١５–", max_size=24))
 def test_every_phone_number_passes_the_prefilter(text: str):
-    """A text in which Presidio's phone recognizer finds something passes prefilter and gate."""
+    """A text in which Presidio's phone recognizer finds something passes the prefilter and its kinds."""
     phone = BY_NAME["PhoneRecognizer"]
     if phone.find(text):
         assert phone.prefilter is not None
         assert _contains(text, phone.prefilter)
-        assert _contains(text, GATE)
+        assert all(_contains(text, TESTS[kind]) for kind in needs(phone.prefilter))
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_what_a_written_form_matches_holds_the_kinds_it_needs(name: str, data: st.DataObject):
+    """Every text with a written form in it holds the kinds of characters that were told from the form alone."""
+    form = FORMS[name].replace("(?-u:\\b)", "").replace("(?i)", "")
+    text = data.draw(st.from_regex(form, fullmatch=True)) + data.draw(st.text(max_size=3))
+    assert needs(FORMS[name])
+    assert all(_contains(text, TESTS[kind]) for kind in needs(FORMS[name]))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kinds"),
+    [
+        (r"[0-9]{3}-[a-z]+", {"digit", "mark", "letter"}),
+        (r"(?:a|[0-9])x?", set()),
+        (r"(?:ab|cd[0-9])", {"letter"}),
+        (r"(?:[0-9a-f]{8}-){2}", {"mark", "token"}),
+        (r"(?:[0-9a-f]{8} ){2}", set()),
+        (r"[^a]{20}", set()),
+        ("(", set()),
+    ],
+)
+def test_kinds_are_those_that_no_match_can_lack(pattern: str, kinds: set[str]):
+    """Alternatives, optional parts and negated sets need nothing; a long run without white space is a token."""
+    assert needs(pattern) == kinds
 
 
 @pytest.mark.parametrize("digits", [2, 3, 4])

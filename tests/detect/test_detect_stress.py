@@ -16,7 +16,7 @@ RULES = load_rules([])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stress_dev", "stress_held", "stress_fresh", "stress_last"])
+@pytest.mark.parametrize("name", ["stress_dev", "stress_held", "stress_fresh", "stress_last", "stress_public2"])
 def test_direct_identifiers_do_not_pass_and_things_stay_harmless(name, monkeypatch):
     """Of columns that identify a person hardly one is said to be none, and hardly one that does not is said to identify."""
     monkeypatch.syspath_prepend(str(BENCH))

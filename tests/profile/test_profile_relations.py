@@ -67,7 +67,7 @@ def composite_keys(frame: pl.DataFrame) -> dict[tuple[str, ...], float]:
     cells = {s.name: s.to_list() for s in frame.get_columns()}
     counts = {name: Counter(values) for name, values in cells.items()}
     distinct = {name: len([v for v in c if v is not None]) for name, c in counts.items()}
-    agreement = {name: sum(n * n for n in c.values()) / rows**2 for name, c in counts.items()}
+    agreement = {name: sum(n * (n - 1) for n in c.values()) / (rows * (rows - 1)) for name, c in counts.items()}
     parts = [
         name
         for i, name in enumerate(cells)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 import tamis
 from tamis.keys import MasterKey
@@ -37,6 +38,7 @@ def policy() -> dict[str, Any]:
     return {"version": 1, "purpose": "Show local recoding", "privacy": privacy, "tables": {"people": {"columns": columns}}}
 
 
+@pytest.mark.slow
 def test_a_job_with_local_recoding_releases_classes_of_k_at_mixed_levels(tmp_path: Path) -> None:
     """The release has classes of at least k rows, labels of several levels in one column, and passes its own verification."""
     frame = people(600, 1)
@@ -49,6 +51,7 @@ def test_a_job_with_local_recoding_releases_classes_of_k_at_mixed_levels(tmp_pat
     assert got.schema["score"] == pl.Int64
 
 
+@pytest.mark.slow
 def test_the_same_cells_on_new_data_suppress_what_falls_below_k(tmp_path: Path) -> None:
     """The nightly increment: a plan's cells on other rows release no class below k, and no label that the plan does not have."""
     plan = tamis.build_plan({"people": people(600, 1)}, policy(), key=KEY)

@@ -19,6 +19,7 @@ from tamis.catalog import Catalog, facts_of
 from tamis.conductor.approving import load_approvals, require_approved
 from tamis.conductor.inputs import Data, Silent, key_of, load_tables, working_on
 from tamis.conductor.populations import load_population, populations
+from tamis.conductor.shadowing import make_shadows
 from tamis.conductor.signatures import check_signature, sign_file
 from tamis.core.actions import Redact, stable_domain
 from tamis.core.approval import Approval, Approvals
@@ -40,7 +41,7 @@ from tamis.read.origin import require_not_revoked
 from tamis.rules import Rules, load_rules
 from tamis.signing import SIGNATURE, Signer, load_public_key
 from tamis.transform import apply_table
-from tamis.verify import LiveRelease, live_release, recheck_release, verify_tables
+from tamis.verify import LiveRelease, Shadow, live_release, recheck_release, verify_tables
 from tamis.write.manifest import TableOutcome, build_manifest, load_manifest
 from tamis.write.parquet import write_table
 from tamis.write.report import render_datasheet, render_report
@@ -281,7 +282,21 @@ def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome], liv
     before = {table.name: table for table in job.tables}
     gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
     known = populations(job.population, job.plan)
-    return verify_tables(before, after, job.plan, job.profile, suppressed_rows=gone, live=live, populations=known, progress=job.progress)
+
+    def shadows() -> Mapping[str, Shadow]:
+        return make_shadows(job.plan, before, parents_first(job.plan.tables), job.keyring, staging.name, known)
+
+    return verify_tables(
+        before,
+        after,
+        job.plan,
+        job.profile,
+        suppressed_rows=gone,
+        live=live,
+        populations=known,
+        progress=job.progress,
+        shadows=shadows,
+    )
 
 
 def _live_releases(plan: Plan, store: ReleaseStore, release_id: str) -> tuple[LiveRelease, ...]:

@@ -247,6 +247,11 @@ class ShiftDates(Action):
     """the shift is drawn from -days..+days without 0"""
 
 
+def _unsaid(value: str | None) -> bool:
+    """Defaults of the rarer parameters of a fake: left out of plans, whose digests then do not change with what nobody asked for."""
+    return value in (None, "release", "neutral", "valid", "uniform")
+
+
 class Fake(Action):
     """Replace an identifier by an invented one of the same kind; equal values of one domain get equal fakes.
 
@@ -266,20 +271,20 @@ class Fake(Action):
     """default: the kind; with `person`: person"""
     locale: Annotated[str, Field(pattern=r"^(keep|[a-z]{2}(_[A-Z]{2})?)$")] | None = None
     """keep: that of each value, by its script and words, or by `locale_from`"""
-    locale_from: Annotated[str, Field(min_length=1)] | None = None
+    locale_from: Annotated[str, Field(min_length=1)] | None = Field(default=None, exclude_if=_unsaid)
     """locale keep: the column of the same table that tells it: a name, a country, a locale code; default: the column itself"""
-    gender_from: Annotated[str, Field(min_length=1)] | None = None
+    gender_from: Annotated[str, Field(min_length=1)] | None = Field(default=None, exclude_if=_unsaid)
     """keep the gender that this column of the same table tells, in words or by a first name; it may be the column itself"""
-    person: Annotated[str, Field(min_length=1)] | None = None
+    person: Annotated[str, Field(min_length=1)] | None = Field(default=None, exclude_if=_unsaid)
     """column of the same table that names the person: all fakes of one person match, the e-mail address the name"""
-    link: Literal["release", "stable"] = "release"
+    link: Literal["release", "stable"] = Field(default="release", exclude_if=_unsaid)
     """stable: the same fakes in every release under this key; needs a reason"""
     unique: bool = False
-    format: Literal["neutral", "keep"] = "neutral"
+    format: Literal["neutral", "keep"] = Field(default="neutral", exclude_if=_unsaid)
     """keep: length, separators, upper and lower case of each value, as far as reserved ranges allow"""
-    checksum: Literal["valid", "broken"] = "valid"
+    checksum: Literal["valid", "broken"] = Field(default="valid", exclude_if=_unsaid)
     """broken: check digits are wrong on purpose, so that no system takes the value for a real one"""
-    frequency: Literal["uniform", "natural"] = "uniform"
+    frequency: Literal["uniform", "natural"] = Field(default="uniform", exclude_if=_unsaid)
     """natural: names are as frequent as in Faker's lists, which for some locales are a census's"""
 
     @model_validator(mode="after")

@@ -7,9 +7,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Literal
 
+from pydantic import Field
+
 from tamis.core.actions import AnyAction, AnyRecode, Drop, is_resolved, output_type
 from tamis.core.canonical import digest
-from tamis.core.policy import ApprovalRule, Gate, Privacy, ReadOptions
+from tamis.core.policy import ApprovalRule, AttackRule, Gate, Privacy, ReadOptions
 from tamis.core.proxy import ProxyModel
 from tamis.core.types import Column, DataType, Evidence, Exposure, Frozen, Role
 
@@ -76,7 +78,7 @@ class Cell(Frozen):
     levels: tuple[int, ...]
     labels: tuple[str | None, ...]
     """released text; None is the missing value"""
-    only: Mapping[str, tuple[tuple[int, str | None], ...]] = {}
+    only: Mapping[str, tuple[tuple[int, str | None], ...]] = Field(default={}, exclude_if=lambda only: not only)
     """conditions: of this quasi-identifier the cell takes only values that have one of these (level, label); what is released is
     `labels` all the same. They tell cells apart whose labels overlap; at least k persons of the table have each of these labels"""
 
@@ -168,6 +170,7 @@ class Plan(Frozen):
     """the policy's model for names in text: columns are detected again with the same one"""
     privacy: Privacy
     gates: tuple[Gate, ...] = ()
+    attacks: AttackRule = Field(default=AttackRule(), exclude_if=lambda rule: rule == AttackRule())
     approvals: ApprovalRule = ApprovalRule()
     key: str | None = None
     """where the key is (env:NAME, file:PATH); never the key"""

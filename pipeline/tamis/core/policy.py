@@ -97,6 +97,15 @@ class ApprovalRule(Frozen):
     """public keys (base64, or a PEM file relative to the policy) whose signatures count; none: unsigned approvals count too"""
 
 
+class AttackRule(Frozen):
+    """Whether a release is attacked before it is published, and on how many rows of a table."""
+
+    run: bool = True
+    """false: no attack is tried, and the release says so"""
+    rows: Annotated[int, Field(ge=1_000, le=1_000_000)] = 20_000
+    """rows of a table that are released again, without 20 % of the persons, to be attacked"""
+
+
 class Gate(Frozen):
     """A figure the release must reach. `measure` is `family.name`, optionally `@table` or `@table.column`."""
 
@@ -230,6 +239,7 @@ class Policy(Frozen):
     expectations: str | None = None
     """folder with your own Great Expectations suites (`<table>.json`), relative to the policy"""
     gates: tuple[Gate, ...] = ()
+    attacks: AttackRule = Field(default=AttackRule(), exclude_if=lambda rule: rule == AttackRule())
     approvals: ApprovalRule = ApprovalRule()
 
     def of(self, table: str) -> TablePolicy:

@@ -38,6 +38,8 @@ def judge(
     by_entity.pop("FREE_TEXT", None)
     totals = {entity: round(strongest(by_entity, entity), 4) for entity in by_entity}
     accepted = [entity for entity, total in totals.items() if total >= w.ACCEPT] or _accepted_together(totals, rules)
+    if "OCCUPATION" in accepted and context.about == About.PERSON:
+        accepted = [entity for entity in accepted if entity != "ORGANIZATION"]  # a person's firm is an employer
     if not accepted:
         return _unexplained(table, fact, context, by_entity)
     best = min(accepted, key=lambda entity: (-totals[entity], _SEVERITY[rules.entities[entity].role], entity))

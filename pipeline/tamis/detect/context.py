@@ -56,7 +56,7 @@ def read_context(name: str, facts: Sequence[ColumnFacts], lexicon: Lexicon) -> T
     weak = _weak_marks(facts)
     keys = frozenset(fact.column.name for fact in facts if fact.reading.person_key or _holds_person_keys(fact))
     about = About.UNKNOWN
-    if named == "thing" and len(_own_marks(facts)) >= w.MARKS_AGAINST_THING:
+    if named == "thing" and _speaks_of_persons(tokens, facts, marks, lexicon):
         about = About.PERSON
     elif named == "thing":
         about = About.THING
@@ -75,6 +75,15 @@ def read_context(name: str, facts: Sequence[ColumnFacts], lexicon: Lexicon) -> T
 def _weak_marks(facts: Sequence[ColumnFacts]) -> frozenset[str]:
     """Kinds of contact data, names and birth dates that the values of whole columns suggest."""
     return frozenset(claim.entity for fact in facts for claim in fact.values if claim.entity in _CONTACT and not _of_a_thing(fact))
+
+
+def _speaks_of_persons(tokens: Sequence[str], facts: Sequence[ColumnFacts], marks: Sequence[str], lexicon: Lexicon) -> bool:
+    """Columns against a table's name: enough marks that only persons have, or some of these and others, or a person in the name as well."""
+    own = len(_own_marks(facts))
+    if own >= w.MARKS_AGAINST_THING or (own >= w.MARKS_AGAINST_THING - 1 and len(marks) > w.MARKS_AGAINST_THING):
+        return True
+    also = any(lexicon.is_in(token, lexicon.person) and not lexicon.is_in(token, lexicon.thing) for token in tokens)
+    return also and len(marks) >= w.MARKS_AGAINST_THING
 
 
 def _own_marks(facts: Sequence[ColumnFacts]) -> frozenset[str]:

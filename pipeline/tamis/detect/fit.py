@@ -102,7 +102,8 @@ def _coordinate(seen: Seen) -> float:
 
 
 def _place(seen: Seen) -> float | None:
-    return None if seen.kind == DataType.INTEGER else seen.looks.rate("letters")
+    coded = seen.looks.rate("has_digit") >= w.NEARLY_ALL and seen.looks.rate("word") >= w.NEARLY_ALL
+    return None if seen.kind == DataType.INTEGER or coded else seen.looks.rate("letters")
 
 
 def _family(seen: Seen) -> float:

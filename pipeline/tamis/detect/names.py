@@ -156,13 +156,20 @@ def read_name(tokens: Sequence[str], lexicon: Lexicon) -> NameReading:
         claims=ordered,
         subject=subject_of(rest, lexicon),
         person_key=_person_key(tokens, lexicon) or _person_key(meant, lexicon),
-        bare_person=len(meant) == 1 and (lexicon.is_in(meant[0], lexicon.person) or lexicon.is_in(tokens[-1], lexicon.person)),
+        bare_person=_is_bare_person(tokens, meant, lexicon),
         key_like=_is_key_like(tokens, lexicon) or _is_key_like(meant, lexicon),
         health=any(lexicon.is_in(token, lexicon.health) for token in (*tokens, *meant)),
         flag=bool(tokens) and tokens[0] in ("is", "has", "have", "own", "owns"),
         placeholder=_is_placeholder(tokens),
         intelligible=any(token in lexicon.known and (len(token) > 1 or not token.isascii()) for token in tokens),
     )
+
+
+def _is_bare_person(tokens: Sequence[str], meant: Sequence[str], lexicon: Lexicon) -> bool:
+    """A word for a person, alone or after words without a meaning of their own (`first_level_manager`)."""
+    if not meant or any(token not in lexicon.neutral or token in lexicon.person for token in tokens[:-1]):
+        return len(meant) == 1 and lexicon.is_in(meant[0], lexicon.person)
+    return lexicon.is_in(meant[-1], lexicon.person) or lexicon.is_in(tokens[-1], lexicon.person)
 
 
 def _telling(token: str) -> bool:

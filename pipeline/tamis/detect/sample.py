@@ -16,6 +16,7 @@ _MAX_CHARS = 2000
 """characters of a cell that are looked at in the sample"""
 _MAX_HASH = 2**64 - 1
 _FULL_SCAN_CHARS = 4000
+_REPEATS = 4
 
 SAMPLED = frozenset({DataType.TEXT, DataType.INTEGER, DataType.NUMBER, DataType.DATE, DataType.DATETIME})
 
@@ -52,8 +53,13 @@ def take_sample(table: Table, index: int, profile: ColumnProfile, size: int = w.
     text = pl.col("x")
     if table.columns[index].type == DataType.NUMBER:
         text = text.cast(pl.Float64).fill_nan(None)
-    text = text.cast(pl.String).str.head(_MAX_CHARS)
-    hashed = column_frame(table, index).select(text).drop_nulls().with_columns(plh.col("x").nchash.xxh3_64().alias("h"))
+    text = text.cast(pl.String)
+    if profile.length_max is not None and profile.length_max > _MAX_CHARS:
+        text = text.str.head(_MAX_CHARS)
+    frame = column_frame(table, index)
+    if table.columns[index].type != DataType.TEXT and profile.distinct * _REPEATS <= profile.present:
+        frame = frame.unique(maintain_order=False)  # written out once per value
+    hashed = frame.select(text).drop_nulls().with_columns(plh.col("x").nchash.xxh3_64().alias("h"))
     expected = max(profile.distinct, 1)
     limit = _MAX_HASH if expected <= 8 * size else int(_MAX_HASH * (4 * size / expected))
     while True:

@@ -1,6 +1,6 @@
 """Every value is looked at: one streaming pass over whole columns, Presidio only where a value could hold something.
 
-A row passes a gate (a digit, an @, a colon, ...), then the prefilter of each recognizer, all in polars. What is left is gathered as
+A row passes a test of kinds (digits, letters, ...), then the prefilter of each recognizer, all in polars. What is left is gathered as
 distinct values with the place of their rows. A recognizer with at most 20 000 distinct candidates in a column judges them all: the result
 equals Presidio's on every value. With more, a sample of candidates chosen by a stable hash settles what the column is, rows are counted by
 the written form (and check digits of cards), and the result says so.
@@ -8,8 +8,8 @@ the written form (and check digits of cards), and the result says so.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -17,6 +17,8 @@ import polars.selectors as cs
 import polars_hash  # noqa: F401  # registers the `nchash` namespace
 
 from tamis.core.types import DataType, Table
+from tamis.detect.kinds import Kinds, KindsOf, is_plain, needs
+from tamis.detect.prefilter import union
 from tamis.detect.text import ODD, PLAIN, Searcher, recognizers
 
 LIMIT = 20_000
@@ -32,11 +34,6 @@ _BATCH_ROWS = 131_072
 _CARD = "CreditCardRecognizer"
 _LEAST_CARD = 10**12
 
-GATE = (
-    r"[@:\p{Nd}\x{11000}-\x{12000}\x{FF0E}\x{FF1A}\x{FF20}]|[^\s]\.[^\s]|(?i)[a-f]{2}-[a-f]{2}"
-    r"|[A-Za-z\x{130}\x{17F}\x{212A}]{16}"
-)
-"""what every text holds that passes the prefilter of a recognizer of the named list"""
 LONG_NUMBER = r"(?:[\p{Nd}\x{11000}-\x{12000}][-+:.\s]?){9}"
 LONG_NUMBERS = frozenset(
     {
@@ -161,25 +158,29 @@ def _gatherings(table: Table, index: int, searchers: Sequence[Searcher], limit: 
         searchers = [s for s in searchers if s.name == _CARD]
     if telling:
         searchers = [s for s in searchers if s.alone != "no"]
-    return [_Gathering(s, min(limit, FEW) if telling and s.alone == "chance" else limit, telling) for s in searchers]
+    made = [_Gathering(s, min(limit, FEW) if telling and s.alone == "chance" else limit, telling) for s in searchers]
+    # What is found by a word before it needs nothing but letters, which prose is full of: all such words in one go.
+    labelled = [one for one in made if one.gate is None and one.needs == {"letter"}]
+    shared = union(one.must for one in labelled) if len(labelled) > 1 else None
+    for one in labelled:
+        one.gate = shared
+    return made
 
 
 def _gather(values: pl.Series, groups: pl.Series, gatherings: Sequence[_Gathering]) -> None:
     """Hand the rows that could hold something to each recognizer."""
-    ungated = [one for one in gatherings if not one.gated]
-    if ungated:
-        _hand_out(_rows(values, groups, None), ungated)
-    if len(ungated) == len(gatherings):
-        return
-    gated = _rows(values, groups, GATE)
-    for gate, family in ((None, None), (LONG_NUMBER, LONG_NUMBERS), (GLUED, GLUED_CODES)):
-        members = [one for one in gatherings if one.gated and _family(one.searcher.name) is family]
-        if members and gated.height:
-            _hand_out(gated if gate is None else gated.filter(_contains(gate, "p" in gated.columns)), members)
-
-
-def _family(name: str) -> frozenset[str] | None:
-    return next((family for family in (LONG_NUMBERS, GLUED_CODES) if name in family), None)
+    rows = pl.DataFrame([values.alias("v"), groups])
+    rows = rows.filter(pl.col("v").is_not_null()) if values.null_count() else rows
+    plain = is_plain(rows["v"])
+    kinds = KindsOf(rows if plain else _with_plain(rows), plain=plain)
+    wanted: dict[tuple[Kinds, str | None], list[_Gathering]] = defaultdict(list)
+    for one in gatherings:
+        wanted[one.needs, one.gate].append(one)
+    for (needed, gate), members in wanted.items():
+        some = kinds.rows(needed)
+        if gate is not None and some.height:
+            some = some.filter(_contains(gate, "p" in some.columns))
+        _hand_out(some, members)
 
 
 def _hand_out(rows: pl.DataFrame, gatherings: Sequence[_Gathering]) -> None:
@@ -195,14 +196,12 @@ def _hand_out(rows: pl.DataFrame, gatherings: Sequence[_Gathering]) -> None:
             one.take(rows.filter(passed[str(i)]))
 
 
-def _rows(values: pl.Series, groups: pl.Series, gate: str | None) -> pl.DataFrame:
-    """Values `v`, the same in plain characters `p` where they differ, groups `g`."""
-    frame = pl.DataFrame([values.alias("v"), groups])
-    passed = frame.filter(pl.col("v").str.contains(gate) if gate else pl.col("v").is_not_null())
-    odd = passed["v"].str.contains(ODD) if passed.height else pl.Series([], dtype=pl.Boolean)
+def _with_plain(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the same text in plain characters as `p`, where they differ; no `p` where none does."""
+    odd = rows["v"].str.contains(ODD)
     if not odd.any():
-        return passed
-    return passed.with_columns(pl.when(odd).then(pl.col("v").str.replace_many(dict(PLAIN))).otherwise(None).alias("p"))
+        return rows
+    return rows.with_columns(pl.when(odd).then(pl.col("v").str.replace_many(dict(PLAIN))).otherwise(None).alias("p"))
 
 
 @dataclass
@@ -224,15 +223,19 @@ class _Gathering:
     """the written form, where the recognizer has one"""
     must: str | None = field(init=False, default=None)
     """what a row must match to be taken: the prefilter, or the written form where nothing else would be believed"""
-    gated: bool = field(init=False, default=False)
-    """whether the common gate lets all pass that this recognizer could find"""
+    gate: str | None = field(init=False, default=None)
+    """what a row must match first, where several recognizers share such a condition"""
+    needs: Kinds = field(init=False, default=frozenset())
+    """kinds of characters that a row must hold"""
 
     def __post_init__(self) -> None:
         self.patience = 2 * self.limit
         self.form = FORMS.get(self.searcher.name)
         self.must = self.form if self.telling and self.searcher.alone == "form" and self.form is not None else self.searcher.prefilter
+        self.needs = needs(self.must) if self.must is not None else frozenset()
         known = {one.name: one.prefilter for one in recognizers()}
-        self.gated = self.searcher.prefilter is not None and known.get(self.searcher.name) == self.searcher.prefilter
+        if self.searcher.prefilter is not None and known.get(self.searcher.name) == self.searcher.prefilter:
+            self.gate = LONG_NUMBER if self.searcher.name in LONG_NUMBERS else GLUED if self.searcher.name in GLUED_CODES else None
 
     def take(self, passed: pl.DataFrame) -> None:
         """Add the rows of a batch that passed."""
@@ -363,16 +366,12 @@ def luhn(numbers: pl.Series) -> pl.Series:
 
 def might_hold(values: pl.Series, chosen: Iterable[Searcher]) -> bool:
     """Whether one of a few values passes the prefilter of one of the recognizers."""
-    return any(_passes(values, searcher) for searcher in chosen)
+    rows = values.drop_nulls().alias("v").to_frame()
+    plain = is_plain(rows["v"])
+    kinds = KindsOf(rows if plain else _with_plain(rows), plain=plain)
+    return any(_passes(kinds, searcher.prefilter) for searcher in chosen)
 
 
-def _passes(values: pl.Series, searcher: Searcher) -> bool:
-    if searcher.prefilter is None:
-        return len(values) > 0
-    return any(bool(series.str.contains(searcher.prefilter).any()) for series in _both(values))
-
-
-def _both(values: pl.Series) -> Iterator[pl.Series]:
-    yield values
-    if values.str.contains(ODD).any():
-        yield values.str.replace_many(dict(PLAIN))
+def _passes(kinds: KindsOf, prefilter: str | None) -> bool:
+    some = kinds.rows(frozenset() if prefilter is None else needs(prefilter))
+    return some.height > 0 and (prefilter is None or bool(some.select(_contains(prefilter, "p" in some.columns).any()).item()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -34,6 +35,8 @@ _MIN_MISSPELT = 7
 
 def fold(text: str) -> str:
     """Lower case, without accents, Latin letters with strokes and ligatures spelled out; other scripts stay as they are."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
     return "".join(c for c in decomposed if unicodedata.category(c)[0] != "M").casefold()
 
@@ -54,6 +57,8 @@ class Lexicon:
     starts: frozenset[str] = field(repr=False)
     """every word of a phrase as it is written there"""
     head_first: frozenset[str] = field(repr=False)
+    whole_only: frozenset[str] = field(default=frozenset(), repr=False)
+    """words that say something only as a whole name"""
     particles: frozenset[str] = field(default=frozenset(), repr=False)
     compounding: frozenset[str] = field(default=frozenset(), repr=False)
     """heads of German, Dutch, Nordic and Finnish compounds"""
@@ -72,12 +77,16 @@ class Lexicon:
         """Index the name rules."""
         by_first: dict[str, list[tuple[tuple[str, ...], NameRule]]] = {}
         known: set[str] = set()
+        anywhere: set[str] = set()
         for rule in rules.names:
             for phrase in rule.phrases:
                 tokens = tuple(fold(phrase).split())
                 by_first.setdefault(stem(tokens[0]), []).append((tokens, rule))
-                known.update(tokens)
-            known.update(fold(word) for phrase in rule.contrary for word in phrase.split())
+                (known if rule.whole else anywhere).update(tokens)
+        starts = frozenset(known | anywhere)
+        whole_only = frozenset(known - anywhere)
+        known |= anywhere
+        known.update(fold(word) for rule in rules.names for phrase in rule.contrary for word in phrase.split())
         words, subjects = rules.words, rules.subjects
         canon = {fold(word): fold(head) for head, listed in words.synonyms.items() for word in (*listed, head)}
         listed = (words.id, words.neutral, words.other, words.head_first, subjects.person, subjects.thing, subjects.health, subjects.event)
@@ -97,7 +106,8 @@ class Lexicon:
             thing=thing,
             health=health,
             event=event,
-            starts=frozenset(word for rule in rules.names for phrase in rule.phrases for word in fold(phrase).split()),
+            starts=starts,
+            whole_only=whole_only.difference(canon, *sets),
             particles=particles,
             compounding=frozenset(fold(word) for word in words.compounding),
             canon=canon,
@@ -159,38 +169,34 @@ class Abbreviations:
     """
 
     skeletons: Mapping[str, frozenset[str]] = field(repr=False)
-    beginnings: Mapping[str, frozenset[str]] = field(repr=False)
-    misspellings: Mapping[str, frozenset[str]] = field(repr=False)
-    """words without one letter, and with `*` in its place"""
+    words: Sequence[str] = field(repr=False)
+    """all of them, sorted: those that begin alike stand together"""
+    ends: Mapping[str, Sequence[str]] = field(repr=False)
+    """longer words by their first three and by their last three letters: one wrong letter leaves one of the two as it was"""
     meanings: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def of(cls, lexicon: Lexicon) -> Abbreviations:
-        """Index all words of five letters and more that have a meaning."""
-        meanings = {word: word for word in lexicon.known}
+        """Index all words of five letters and more that have a meaning; those that count only as a whole name are not shortened."""
+        meanings = {word: word for word in lexicon.known - lexicon.whole_only}
         for first, phrases in lexicon.by_first.items():
             for phrase, rule in phrases:
+                if rule.whole:
+                    continue
                 if len(phrase) == 1:
                     meanings[phrase[0]] = rule.entity
                 elif first == phrase[0]:
                     meanings.setdefault(first, rule.entity)
         meanings.update(lexicon.canon)
+        words = sorted(word for word in meanings if len(word) >= 5 and word.isascii() and word.isalpha())
         skeletons: dict[str, set[str]] = {}
-        beginnings: dict[str, set[str]] = {}
-        misspellings: dict[str, set[str]] = {}
-        for word in sorted(meanings):
-            if len(word) < 5 or not word.isascii() or not word.isalpha():
-                continue
+        ends: dict[str, list[str]] = {}
+        for word in words:
             skeletons.setdefault(_skeleton(word), set()).add(word)
-            for end in range(_MIN_TRUNCATED, len(word)):
-                if end >= 0.45 * len(word):
-                    beginnings.setdefault(word[:end], set()).add(word)
             if len(word) >= _MIN_MISSPELT and word in lexicon.starts:
-                for i in range(len(word)):
-                    for form in (word[:i] + word[i + 1 :], f"{word[:i]}*{word[i + 1 :]}"):
-                        misspellings.setdefault(form, set()).add(word)
-        frozen = [{key: frozenset(words) for key, words in index.items()} for index in (skeletons, beginnings, misspellings)]
-        return cls(frozen[0], frozen[1], frozen[2], meanings)
+                ends.setdefault(f"{word[:3]}*", []).append(word)
+                ends.setdefault(f"*{word[-3:]}", []).append(word)
+        return cls({key: frozenset(found) for key, found in skeletons.items()}, words, ends, meanings)
 
     def resolve(self, token: str) -> str | None:
         """The word that an unknown token stands for; None when there is none, or when it could mean several things."""
@@ -201,18 +207,25 @@ class Abbreviations:
         shorter = [
             w
             for w in self.skeletons.get(bare, ())
-            if len(token) >= 0.6 * len(w) and _is_within(token, w) and vowels < len(_VOWELS.findall(w))
+            if len(token) >= 0.55 * len(w) and _is_within(token, w) and vowels < len(_VOWELS.findall(w))
         ]
-        misspelt: set[str] = set()
-        if len(token) >= _MIN_MISSPELT:
-            misspelt |= self.misspellings.get(token, frozenset())
-            for i in range(len(token)):
-                misspelt |= self.misspellings.get(f"{token[:i]}*{token[i + 1 :]}", frozenset())
-                misspelt |= {token[:i] + token[i + 1 :]} & self.meanings.keys()
-        for found in (shorter, self.beginnings.get(token, ()), misspelt):
+        for found in (shorter, self._begun_with(token), self._misspelt(token)):
             if found:
                 return self._only_meaning(found)
         return None
+
+    def _begun_with(self, token: str) -> list[str]:
+        if len(token) < _MIN_TRUNCATED:
+            return []
+        start = bisect_left(self.words, token)
+        stop = bisect_left(self.words, f"{token}~", lo=start)
+        return [word for word in self.words[start:stop] if len(word) > len(token) >= 0.45 * len(word)]
+
+    def _misspelt(self, token: str) -> set[str]:
+        if len(token) < _MIN_MISSPELT - 1:
+            return set()
+        near = (*self.ends.get(f"{token[:3]}*", ()), *self.ends.get(f"*{token[-3:]}", ()))
+        return {word for word in near if _is_one_letter_off(token, word)}
 
     def _only_meaning(self, words: Iterable[str]) -> str | None:
         ordered = sorted(words, key=lambda word: (len(word), word))
@@ -221,6 +234,14 @@ class Abbreviations:
 
 def _skeleton(word: str) -> str:
     return word[0] + _DOUBLED.sub(r"\1", _VOWELS.sub("", word[1:]))
+
+
+def _is_one_letter_off(token: str, word: str) -> bool:
+    """One letter more, less or another."""
+    if abs(len(token) - len(word)) > 1 or token == word:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(token, word, strict=False)) if a != b), min(len(token), len(word)))
+    return token[same + (len(token) >= len(word)) :] == word[same + (len(word) >= len(token)) :]
 
 
 def _is_within(short: str, word: str) -> bool:
@@ -257,7 +278,7 @@ def _words(name: str) -> list[str]:
 
 def _divide(word: str, lexicon: Lexicon) -> Sequence[str]:
     """A word that is not known: its parts, else the word it abbreviates, else itself."""
-    if word in lexicon.known or word.isdigit():
+    if word in lexicon.known or word.isdigit() or stem(word) in lexicon.known:
         return (word,)
     if _unspaced(word):
         parts = _parts(word, lexicon, lambda _, last: True)  # noqa: ARG005

@@ -59,6 +59,7 @@ def draft_plan(given: PlanInput) -> Plan:
         ner=policy.ner,
         privacy=policy.privacy,
         gates=policy.gates,
+        attacks=policy.attacks,
         key=policy.key,
         key_id=given.key_id,
         tables=tables,

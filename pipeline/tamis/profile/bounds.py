@@ -59,4 +59,4 @@ def _outward(bound: Fraction, *, down: bool) -> float:
         value = math.nextafter(value, -math.inf)
     if not down and Fraction(value) < bound:
         value = math.nextafter(value, math.inf)
-    return value + 0.0
+    return min(max(value, -sys.float_info.max), sys.float_info.max) + 0.0

@@ -23,6 +23,7 @@ _DIRECT = 1 << 24
 """integers within such a range are coded by their distance from the smallest"""
 _SPACE = 1 << 62
 _BINS = 1 << 22
+_EXACT = 1 << 46
 _FEW = 100_000
 _HASHES = 1 << 64
 _SKETCH = 16
@@ -55,10 +56,9 @@ def _dense(values: pl.Series) -> tuple[pl.Series, int]:
         coded = values.cast(pl.Categorical(pl.Categories.random())).to_physical() if many is None else many
     elif values.dtype == pl.Boolean:
         coded = values.cast(pl.UInt32)
-    elif values.dtype.is_integer() and (near := _distances(values)) is not None:
-        coded = near
     else:
-        coded = values.rank("dense").cast(pl.UInt32) - 1
+        near = _decimals(values) if values.dtype == pl.Float64 else _distances(values) if values.dtype.is_integer() else None
+        coded = values.rank("dense").cast(pl.UInt32) - 1 if near is None else near
     return coded, int(coded.max() or 0) + 1 if coded.null_count() < len(coded) else 0  # type: ignore[arg-type]
 
 
@@ -69,11 +69,21 @@ def _ranks_of_many(values: pl.Series) -> pl.Series | None:
     if len(np.unique(least)) * _SKETCH < _FEW:
         return None
     ranks = pl.select(pl.when(values.is_not_null()).then(pl.Series(hashed)).rank("dense").cast(pl.UInt32) - 1).to_series()
-    rows = pl.Series(np.arange(len(values), dtype=np.uint32))
-    filled = ranks.fill_null(int(ranks.max() or 0) + 1)  # type: ignore[arg-type]
-    some = np.zeros(int(filled.max()) + 1, dtype=np.uint32)  # type: ignore[arg-type]
-    some[filled.to_numpy()] = rows.to_numpy()
-    return ranks if values.eq_missing(values.gather(some[filled.to_numpy()])).all() else None
+    places = ranks.fill_null(len(values)).to_numpy()
+    some = np.zeros(len(values) + 1, dtype=np.uint32)  # for every rank a row that has it
+    some[places] = np.arange(len(values), dtype=np.uint32)
+    return ranks if values.eq_missing(values.gather(some[places])).all() else None
+
+
+def _decimals(values: pl.Series) -> pl.Series | None:
+    """Ranks of amounts with at most two decimals, told apart as whole numbers; None where they have more, or a large range."""
+    present = values.drop_nulls().to_numpy()
+    if not len(present) or not np.abs(present).max() < _EXACT:
+        return None
+    whole = np.rint(present * 100)  # numpy: polars divides by a constant by multiplying, which is not exact
+    if not (whole / 100 == present).all():
+        return None
+    return _distances((values * 100).round().cast(pl.Int64))
 
 
 def _distances(values: pl.Series) -> pl.Series | None:

@@ -83,7 +83,8 @@ def _search_table(
     blank = QuasiSearch(table=table.name, unit=unit, persons=0, k=k, share=share, candidates=names, left_out=left_out)
     if not names or not profile.rows:
         return blank
-    people = _encode(table, names, unit)
+    by_row = unit is not None and profile.column(unit).distinct == profile.rows  # one row per person: rows are counted
+    people = _encode(table, names, None if by_row else unit)
     quasi = sum(findings[name].role is Role.QUASI for name in names)
     search = _Search(people, k, share * people.persons, quasi, limits)
     search.run()

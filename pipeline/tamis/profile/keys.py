@@ -5,7 +5,7 @@ near-key (a key with errors in it, or two records of one person). Only minimal s
 
 - Alone: candidate keys of any type; near-keys of text, integers and binary content (measurements are nearly unique by nature).
 - Together: columns without nulls that are no floating-point numbers. Sets that would be unique among independent columns anyway are
-  coincidences: with chance s_i that two random rows agree on column i, n (n - 1) / 2 * s_1 * s_2 ... equal pairs are expected, and that
+  coincidences: with chance s_i that two different rows agree on column i, n (n - 1) / 2 * s_1 * s_2 ... equal pairs are expected, and that
   must be at least 9.2 (probability of none below 10^-4) and ten times what was found.
   With a part of uniqueness 0.9 or more only keys count.
 Sets are refuted on some rows (exactly for keys, by estimate for near-keys) and the others counted on all rows; rows are chosen by
@@ -85,7 +85,7 @@ def _composite_keys(
     out, spent, left = [], 0, 0
     for size in (2, 3):
         for columns in combinations(parts, size):
-            expected = rows * (rows - 1) / 2 * float(np.prod([measured[i].agreement for i in columns]))
+            expected = rows * (rows - 1) / 2 * float(np.prod([_chance_of_a_pair(measured[i]) for i in columns]))
             if expected < _EXPECTED or any(set(known) <= set(columns) for known in found):
                 continue
             # Next to a column that is nearly unique by itself, a near-key says nothing new.
@@ -125,6 +125,12 @@ class _Blocks:
             every = np.uint64(max(1, len(mixed) // self.size))
             self._chosen[widest] = np.flatnonzero((mixed >> np.uint64(32)) % every == 0)[: 4 * self.size]
         return mixed_hashes([self.store.hashed(self.safe[i])[self._chosen[widest]] for i in columns])
+
+
+def _chance_of_a_pair(m: Measured) -> float:
+    """Chance that two different rows agree on a column; `agreement` counts each row with itself, too."""
+    rows = m.profile.rows
+    return max(0.0, (m.agreement * rows - 1) / (rows - 1))
 
 
 def _may_be_unique(some: Hashes, rows: int, expected: float) -> bool:

@@ -21,9 +21,9 @@ from tamis.profile.redundancy import find_determinants, find_duplicates
 def profile_table(table: Table, *, k: int, limits: Limits) -> TableProfile:
     """Aggregates of one table; see `profile_tables`."""
     frame, _ = normalize(table)
+    kept = _kept(frame, table, limits)
+    frame = frame if kept is None else kept.lazy()
     rows, facts = first_pass(frame, table, limits)
-    if rows * len(facts) <= limits.cached_cells and sum(f.size for f in facts) <= limits.cached_bytes:
-        frame = frame.collect(engine="streaming").lazy()
     measured = [measure_column(frame, rows, f, _anchor(facts, f), k, limits) for f in facts]
     duplicates = find_duplicates(frame, facts, measured)
     determinants = find_determinants(frame, rows, facts, measured, duplicates, limits)
@@ -34,6 +34,21 @@ def profile_table(table: Table, *, k: int, limits: Limits) -> TableProfile:
     keys = tuple(m.profile.name for m in measured if is_key(m))
     plain = TableProfile(name=table.name, rows=rows, columns=columns, candidate_keys=keys, k=k)
     return _related(plain, frame, facts, measured, duplicates, limits) if rows and facts else plain
+
+
+def _kept(frame: pl.LazyFrame, table: Table, limits: Limits) -> pl.DataFrame | None:
+    """The whole table where it is small, read once; None as soon as it proves to be too big."""
+    if not table.columns or table.rows * len(table.columns) > limits.cached_cells:
+        return None
+    parts: list[pl.DataFrame] = []
+    size = 0
+    texts = [pl.col(name).str.len_bytes().sum() for name, kind in frame.collect_schema().items() if kind == pl.String]
+    for batch in frame.collect_batches(engine="streaming"):
+        size += 8 * batch.height * batch.width + sum(batch.select(texts).row(0) if texts else ())
+        if size > limits.cached_bytes:
+            return None
+        parts.append(batch)
+    return pl.concat(parts, rechunk=True) if parts else frame.collect(engine="streaming")
 
 
 def _related(

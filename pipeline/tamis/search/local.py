@@ -6,9 +6,12 @@ assignment. The loss of a row is the weighted mean of its labels' penalties (lat
 multidimensional recoding with overlapping regions (LeFevre et al. 2006, ICDE) chosen bottom-up (Xu et al. 2006, KDD), NP-hard to do
 optimally (Meyerson and Williams 2004, PODS): what is found is good, not proven best.
 
-Search. 1. The nodes of the lattice by ascending loss take what satisfies the criteria (local_start). 2. Points move, classes dissolve,
-are carved out and exchange points as long as that gains (local_moves). 3. Groups of near classes are divided anew (local_regions)
-until the budget is spent. Large tables are cut into blocks by the labels of their dimensions, each block is a problem of its own.
+Search. 1. The nodes of the lattice by ascending loss take what satisfies the criteria (local_start). 2. Points that no node could take
+join near classes. 3. Points move, classes dissolve, are carved out and exchange points as long as that gains (local_moves), and groups
+of near classes are divided anew (local_regions) until the budget is spent. 4. The classes are put into an order, with conditions where
+labels alone would leave no order (local_order), and settled (local_settle). Steps 1, 2 and 4 are always done: a table whose size leaves
+little budget per tuple gets the first result. Large tables are cut into blocks by the labels of their dimensions, each block is a
+problem of its own.
 Everything is counted, nothing timed: equal tables give equal cells, whatever the order of rows.
 """
 
@@ -26,19 +29,25 @@ from tamis.search.lattice import Dimension, Tuples
 from tamis.search.local_blocks import blocks
 from tamis.search.local_classes import Budget, Judge, Problem, public_labels
 from tamis.search.local_moves import awake, carved, exchanged, merged, moved
-from tamis.search.local_near import Near, near_points
+from tamis.search.local_near import Near, near_points, near_some
 from tamis.search.local_order import accepted, arranged, untied
 from tamis.search.local_regions import redivided
 from tamis.search.local_settle import Cells, settle
 from tamis.search.local_space import FORBIDDEN, Codes, Regions, Space
 from tamis.search.local_start import first_classes
 
-__all__ = ["BUDGET", "Cells", "find_cells"]
+__all__ = ["BUDGET", "QUICK", "Cells", "find_cells"]
 
 BUDGET = 100_000_000
-"""compared pairs of points; about ten seconds"""
-_PER_POINT = (1_500, 6_000)
-"""pairs per point: at least what a first result takes, at most what still gains"""
+"""compared pairs of points: the default, ten to fifteen seconds of one processor for tables of 15 000 distinct tuples and more"""
+QUICK = 0
+"""the budget of a first result: steps 1 and, where classes are still too small, 2"""
+_MOST = 6_000
+"""pairs per point that still gain"""
+_LEAST = 1_000
+"""pairs per point without which step 3 is not begun"""
+_FEW = 400
+"""points without a class that are compared with all others"""
 _MERGES = 5
 """attempts to join what no node of the lattice could take"""
 _BLOCK = 24_000
@@ -52,15 +61,15 @@ def find_cells(
 ) -> Cells:
     """Cells of small loss for the tuples; rows are suppressed only where no cell can hold them (at most `limit` x n, else not `feasible`).
 
-    `budget` bounds the work, in compared pairs of points, within what a table of this size can use. Memory is that of the tuples and
-    about 2 kB per distinct tuple of a block.
+    `budget` bounds the work of improving a first result, in compared pairs of points: `QUICK` for none. Memory is that of the tuples
+    and about 2 kB per distinct tuple of a block.
     """
     base, point = _points(tuples)
     judge = Judge(tuples, point, _population(tuples, base))
     rows = np.bincount(point, weights=tuples.rows, minlength=len(base[0])).astype(np.float64)
     members = rows if tuples.persons is None else judge.members
     space = Space.of(dimensions, base)
-    units = float(np.clip(budget, *(len(rows) * np.array(_PER_POINT))))
+    units = float(min(budget, _MOST * len(rows)))
     problem = Problem(space, rows, members, tuples.criteria.k, np.arange(len(rows)), judge, Budget(units), public_labels(space, judge))
     regions = _searched(problem, progress) if len(rows) else Regions.of(space.points[:, :0])
     return settle(problem, dimensions, base, regions, math.floor(limit * tuples.total + 1e-9))
@@ -123,12 +132,20 @@ def _regions(problem: Problem, progress: Progress | None) -> tuple[Regions, Code
 
 def _classes(problem: Problem, progress: Progress | None) -> Codes:
     classes = first_classes(problem)
-    near = near_points(problem.space, _neighbors(problem.k), problem.budget)
-    for turn in range(_MERGES):
-        if problem.judge(problem.at, classes, int(classes.max(initial=-1)) + 1).all():
-            break
+    needy = ~problem.judge(problem.at, classes, int(classes.max(initial=-1)) + 1)
+    missing = np.flatnonzero(needy[classes])
+    improve = problem.budget.left >= _LEAST * problem.size
+    if improve or len(missing) > _FEW:
+        near = near_points(problem.space, _neighbors(problem.k), problem.budget)
+    else:
+        near = near_some(problem.space, missing, _neighbors(problem.k), problem.budget)
+    for turn in range(_MERGES if len(missing) else 0):
         noise = np.random.default_rng(turn) if turn else None
         classes = accepted(problem, classes, merged(problem, near, classes, greed=1.5, noise=noise))
+        if problem.judge(problem.at, classes, int(classes.max(initial=-1)) + 1).all():
+            break
+    if not improve:
+        return classes
     classes = _polished(problem, near, untied(problem, classes), np.arange(problem.size))
     turn = idle = 0
     while not problem.budget.over and idle < _IDLE:

@@ -172,10 +172,11 @@ def exchanged(problem: Problem, near: Near, classes: Codes, active: Codes) -> Co
 def awake(near: Near, before: Codes, after: Codes) -> Codes:
     """Points for which something may have changed between two states: their class, or one near."""
     count = int(after.max(initial=-1)) + 1
-    _, first = np.unique(after, return_index=True)
+    first = np.empty(count, dtype=np.int64)
+    first[after] = np.arange(len(after))
     was = before[first][after]
     other = np.bincount(after, weights=before != was, minlength=count) > 0
-    size_before, size_after = np.bincount(before, minlength=len(first)), np.bincount(after, minlength=count)
+    size_before, size_after = np.bincount(before, minlength=1), np.bincount(after, minlength=count)
     other |= size_before[before[first]] != size_after
     changed = other[after]
     return np.flatnonzero(changed | changed[near[:, :_AWAKE]].any(axis=1))

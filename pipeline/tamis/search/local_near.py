@@ -59,15 +59,26 @@ def _side_by_side(space: Space) -> Near:
     return np.concatenate(windows, axis=1)
 
 
-def nearest_of(space: Space, candidates: Near, wanted: int, budget: Budget) -> Near:
-    """The best of the candidates of each point; duplicates and the point itself do not count."""
+def near_some(space: Space, points: Codes, wanted: int, budget: Budget) -> Near:
+    """Near points of a few points, exactly: all are compared. All other points have none."""
+    count = space.points.shape[1]
+    found = np.repeat(np.arange(count)[:, None], wanted, axis=1)
+    everyone = np.broadcast_to(np.arange(count), (len(points), count))
+    width = min(wanted, count)
+    found[points, :width] = nearest_of(space, everyone, width, budget, points)
+    return found
+
+
+def nearest_of(space: Space, candidates: Near, wanted: int, budget: Budget, points: Codes | None = None) -> Near:
+    """The best of the candidates of each point (or of these `points`); duplicates and the point itself do not count."""
     count, width = candidates.shape
+    points = np.arange(count) if points is None else points
     budget.spend(candidates.size)
     best = np.empty((count, wanted), dtype=np.int64)
-    step = max(1, _CHUNK // width)
+    step = max(1, _CHUNK // max(1, width))
     for start in range(0, count, step):
         some = np.sort(candidates[start : start + step], axis=1)
-        here = np.arange(start, start + len(some))
+        here = points[start : start + len(some)]
         cost = _costs(space, here, some)
         cost[:, 1:][some[:, 1:] == some[:, :-1]] = np.inf
         cost[some == here[:, None]] = np.inf
@@ -76,7 +87,7 @@ def nearest_of(space: Space, candidates: Near, wanted: int, budget: Budget) -> N
             some, cost = np.take_along_axis(some, top, axis=1), np.take_along_axis(cost, top, axis=1)
         rank = np.argsort(cost, axis=1, kind="stable")
         some, cost = np.take_along_axis(some, rank, axis=1), np.take_along_axis(cost, rank, axis=1)
-        best[here] = np.where(np.isfinite(cost), some, here[:, None])[:, :wanted]
+        best[start : start + len(some)] = np.where(np.isfinite(cost), some, here[:, None])[:, :wanted]
     return best
 
 

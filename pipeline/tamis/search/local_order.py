@@ -100,41 +100,53 @@ def _differs(group_old: Codes, group_new: Codes) -> Mask:
 
 @dataclass(frozen=True, eq=False)
 class _Relations:
-    """Pairs of a class (`box`) and a point of another class (`own`) that its labels cover; `told` (dimensions, pairs) says which
-    dimension's values could keep the point out."""
+    """Pairs of a class (`box`) and a point of another class (`own`) that its labels cover."""
 
     box: Codes
     point: Codes
     own: Codes
-    told: Mask
 
-    @property
-    def firm(self) -> Mask:
-        return np.asarray(~self.told.any(axis=0))
+    @classmethod
+    def of(cls, problem: Problem, state: State) -> _Relations:
+        box, point = problem.covered(state.hull)
+        problem.budget.spend(len(box) / 8 + problem.size)
+        own = state.classes[point]
+        foreign = np.flatnonzero(box != own)
+        return cls(box[foreign], point[foreign], own[foreign])
+
+    def where(self, which: Codes | Mask) -> _Relations:
+        return _Relations(self.box[which], self.point[which], self.own[which])
+
+    def firm(self, problem: Problem, state: State) -> _Relations:
+        """Those that no condition could undo."""
+        left = self
+        for d in range(len(problem.space.trees)):
+            left = left.where(np.flatnonzero(_has(problem, state, d, left)))
+        return left
 
 
-def _relations(problem: Problem, state: State) -> _Relations:
-    box, point = problem.covered(state.hull)
-    problem.budget.spend(len(box) + problem.size)
-    foreign = box != state.classes[point]
-    box, point = box[foreign], point[foreign]
-    told = np.empty((len(problem.space.trees), len(box)), dtype=bool)
-    for d, tree in enumerate(problem.space.trees):
-        values = problem.public[d][problem.space.points[d]].astype(np.int64)
-        told[d] = ~_in(box * tree.size + values[point], np.unique(state.classes * tree.size + values))
-    return _Relations(box, point, state.classes[point], told)
-
-
-def _in(wanted: Codes, keys: Codes) -> Mask:
-    """Membership in sorted keys that are not empty."""
+def _has(problem: Problem, state: State, dimension: int, relations: _Relations) -> Mask:
+    """Whether the class has the point's value on a dimension."""
+    size = problem.space.trees[dimension].size
+    values = problem.public[dimension][problem.space.points[dimension]].astype(np.int64)
+    own, wanted = state.classes * size + values, relations.box * size + values[relations.point]
+    if state.count * size <= _TABLE:
+        table = np.zeros(state.count * size, dtype=bool)
+        table[own] = True
+        return np.asarray(table[wanted])
+    keys = np.unique(own)
     return np.asarray(keys[np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)] == wanted)
+
+
+_TABLE = 1 << 26
+"""pairs of class and value that are tabulated"""
 
 
 # ---------------------------------------------------------------------------------------------------------------------------- knots
 
 
 def untied(problem: Problem, classes: Codes) -> Codes:
-    """Classes without knots of firm relations; what cannot be resolved is joined."""
+    """Classes without knots of firm relations; what cannot be resolved is joined, as far as labels allow that."""
     while True:
         state = problem.state(classes)
         if not state.count:
@@ -145,9 +157,10 @@ def untied(problem: Problem, classes: Codes) -> Codes:
         new, failed = knots.reassigned()
         stuck = knots.with_any(failed)
         joined = _joined(problem, state, knots.knot, failed)
+        loosened = np.where(stuck[classes], classes, new)
         if joined is None:
-            return classes
-        classes = dense(joined[np.where(stuck[classes], classes, new)])
+            return dense(loosened)
+        classes = dense(joined[loosened])
 
 
 class _Knots:
@@ -162,9 +175,8 @@ class _Knots:
         from scipy.sparse.csgraph import connected_components
 
         self.problem, self.state = problem, state
-        self.relations = _relations(problem, state)
-        firm = self.relations.firm
-        ends = (self.relations.own[firm], self.relations.box[firm])
+        self.firm = _Relations.of(problem, state).firm(problem, state)
+        ends = (self.firm.own, self.firm.box)
         links = coo_array((np.ones(len(ends[0]), dtype=np.int32), ends), shape=(state.count, state.count))
         self.knot = np.asarray(connected_components(links, directed=True, connection="strong")[1], dtype=np.int64)
         self.tied: Mask = np.bincount(self.knot)[self.knot] > 1
@@ -180,10 +192,10 @@ class _Knots:
     def reassigned(self) -> tuple[Codes, Mask]:
         """Classes (numbers as before) with each knot by its best order, and which classes of knots may not stand then."""
         problem, state, knot, tied = self.problem, self.state, self.knot, self.tied
-        firm = self.relations.firm & tied[self.relations.own] & (knot[self.relations.box] == knot[self.relations.own])
+        within = self.firm.where(tied[self.firm.own] & (knot[self.firm.box] == knot[self.firm.own]))
         inside = np.flatnonzero(tied[state.classes])
-        box = np.concatenate([self.relations.box[firm], state.classes[inside]])
-        point = np.concatenate([self.relations.point[firm], inside])
+        box = np.concatenate([within.box, state.classes[inside]])
+        point = np.concatenate([within.point, inside])
         knots = int(knot.max()) + 1
         best = np.full(knots, np.inf)
         new, number = state.classes.copy(), np.arange(state.count)
@@ -225,17 +237,19 @@ def _joined(problem: Problem, state: State, knot: Codes, bad: Mask) -> Codes | N
 
 
 def arranged(problem: Problem, state: State) -> tuple[Regions, Codes]:
-    """The classes in an order, and with the conditions, by which each point's first cover is its own class; and the order.
+    """The classes in an order by which, with the conditions, each point's first cover is its own class; and that order.
 
-    Exact where there are no firm knots. The cheaper first where that leaves a choice. Where relations form a cycle, the class that
-    needs the fewest conditions goes first.
+    Exact where there are no knots. The cheaper first where that leaves a choice; where the relations form a cycle, the class that needs
+    to keep out the fewest points goes first.
     """
-    relations = _relations(problem, state)
-    order = _order(state, relations)
+    relations = _Relations.of(problem, state)
+    order = _order(state, relations, relations.firm(problem, state))
     rank = np.empty(state.count, dtype=np.int64)
     rank[order] = np.arange(state.count)
-    wrong = np.flatnonzero((rank[relations.box] < rank[relations.own]) & ~relations.firm)
-    cell, dimension = _conditions(state.count, relations.box[wrong], relations.told[:, wrong])
+    wrong = relations.where(rank[relations.box] < rank[relations.own])
+    told = np.stack([~_has(problem, state, d, wrong) for d in range(len(problem.space.trees))])
+    loose = np.flatnonzero(told.any(axis=0))
+    cell, dimension = _conditions(state.count, wrong.box[loose], told[:, loose])
     entries = [(np.zeros(0, dtype=np.int64),) * 3]
     for d, tree in enumerate(problem.space.trees):
         asked = np.zeros(state.count, dtype=bool)
@@ -249,11 +263,10 @@ def arranged(problem: Problem, state: State) -> tuple[Regions, Codes]:
     return Regions(state.hull[:, order], *(np.concatenate(part) for part in zip(*entries, strict=True))), order
 
 
-def _order(state: State, relations: _Relations) -> Codes:
+def _order(state: State, relations: _Relations, hard: _Relations) -> Codes:
     """Topological by all relations while that is possible, then by the firm ones."""
     pairs, weight = np.unique(relations.own * state.count + relations.box, return_counts=True)
-    hard = np.unique((relations.own * state.count + relations.box)[relations.firm])
-    first, second, firm = pairs // max(1, state.count), pairs % max(1, state.count), np.isin(pairs, hard)
+    first, second, firm = pairs // max(1, state.count), pairs % max(1, state.count), np.isin(pairs, hard.own * state.count + hard.box)
     waiting = np.bincount(second, weights=weight, minlength=state.count).astype(np.int64).tolist()
     blocked = np.bincount(second[firm], minlength=state.count).tolist()
     starts = np.searchsorted(first, np.arange(state.count + 1)).tolist()

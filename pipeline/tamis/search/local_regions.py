@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.search.local_classes import Problem
-from tamis.search.local_moves import carved, exchanged, merged, moved
+from tamis.search.local_moves import awake, carved, exchanged, merged, moved
 from tamis.search.local_near import Near, nearest_of
 from tamis.search.local_order import accepted
 from tamis.search.local_space import Codes, dense
@@ -30,10 +30,14 @@ def redivided(problem: Problem, near: Near, classes: Codes, turn: int) -> Codes:
     part = problem.part(inside)
     close = _within(part, region[inside])
     new = merged(part, close, np.arange(part.size), greed=_GREED[turn % len(_GREED)], noise=random if turn >= len(_GREED) else None)
-    everyone = np.arange(part.size)
+    active = np.arange(part.size)
     for _ in range(_PASSES):
+        start = new
         for change in (moved, moved, carved, exchanged):
-            new = change(part, close, new, everyone)
+            new = change(part, close, new, active)
+        active = awake(close, start, new)
+        if not len(active):
+            break
     whole = classes + part.size
     whole[inside] = new
     return accepted(problem, classes, dense(whole), gaining=True, firm=True)

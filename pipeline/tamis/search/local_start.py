@@ -16,8 +16,8 @@ from tamis.search.local_space import Codes
 
 _NODES = 8_000
 """nodes of a lattice that are visited at most; larger lattices are sampled"""
-_SHARE = 0.5
-"""of the budget that the visit may use"""
+_UNITS = 1_000
+"""of the budget, per point, that the visit may use at most; it is not skipped"""
 
 
 def first_classes(problem: Problem) -> Codes:
@@ -28,7 +28,7 @@ def first_classes(problem: Problem) -> Codes:
     left = np.arange(problem.size)
     classes = np.full(problem.size, -1, dtype=np.int64)
     made = 0
-    floor = problem.budget.left * (1 - _SHARE)
+    floor = problem.budget.left - _UNITS * problem.size
     for node in _nodes(means):
         if not len(left) or problem.budget.left < floor:
             break

@@ -16,6 +16,8 @@ import functools
 import math
 from collections import defaultdict
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tamis.transform.vocabulary import names_of, pool
@@ -73,18 +75,25 @@ _WORDS_OF_GENDER = {
 }
 _BASE, _LEAST = 1e-5, 500
 _CLEARLY = 2.0
+_AT_ONCE = 100_000
+"""texts that are compared at once: 40 numbers of 8 bytes for each word"""
 _UNSPACED = r"^[\p{Han}\p{Hangul}\p{Hiragana}\p{Katakana}]{2,6}$"
 
 
 def locales_of(texts: pl.Series) -> pl.Series:
-    """A locale or null for each distinct-or-not text; `texts` may be names, addresses, countries, locale codes."""
+    """A locale or null for each text: a name, an address, a country, a locale code, a telephone number."""
     frame = pl.DataFrame({"text": texts}).with_row_index("row")
     folded = pl.col("text").str.to_lowercase().str.replace_all("-", "_", literal=True)
-    scripts = [pl.when(pl.col("text").str.contains(pattern)).then(pl.lit(locale)) for pattern, locale in _SCRIPTS]
-    frame = frame.with_columns(pl.coalesce(folded.replace_strict(_codes(), default=None, return_dtype=pl.String), *scripts).alias("plain"))
-    open_ = frame.filter(pl.col("plain").is_null() & pl.col("text").is_not_null())
-    guessed = _by_names(open_.select("row", "text"))
-    return frame.join(guessed, on="row", how="left", maintain_order="left").select(pl.coalesce("plain", "locale")).to_series()
+    frame = frame.with_columns(folded.replace_strict(_codes(), default=None, return_dtype=pl.String).alias("told"))
+    foreign = (pl.col("text").str.len_bytes() > pl.col("text").str.len_chars()) | pl.col("text").str.contains(r"^\s*(?:\+|00)\d")
+    judged = frame.filter(pl.col("told").is_null() & foreign).select("row", "text", _script().alias("told"))  # few: many patterns
+    frame = frame.update(judged.select("row", "told"), on="row", maintain_order="left")
+    guessed = _by_names(frame.filter(pl.col("told").is_null() & pl.col("text").is_not_null()).select("row", "text"))
+    return frame.update(guessed, on="row", maintain_order="left")["told"]
+
+
+def _script() -> pl.Expr:
+    return pl.coalesce([pl.when(pl.col("text").str.contains(pattern)).then(pl.lit(locale)) for pattern, locale in _SCRIPTS])
 
 
 def genders_of(texts: pl.Series) -> pl.Series:
@@ -104,12 +113,22 @@ def genders_of(texts: pl.Series) -> pl.Series:
 
 
 def _by_names(frame: pl.DataFrame) -> pl.DataFrame:
-    """(row, locale) of the texts that the lists of names know."""
-    scored = _tokens(frame).join(_known_names(), on="token").group_by("row", "locale").agg(pl.col("score").sum().round(6))
-    prior = pl.col("locale").replace_strict({locale: math.log(people) / 2 for locale, people in _ALL.items()}, return_dtype=pl.Float64)
-    scored = scored.with_columns(pl.col("score") + prior)
-    best = scored.sort(["row", "score", "locale"], descending=[False, True, False]).unique("row", keep="first", maintain_order=True)
-    return best.select("row", "locale")
+    """(row, told) of the texts that the lists of names know."""
+    known, scores = _known_names()
+    tokens = _tokens(frame).join(known, on="token").sort("row", "place", "number")
+    parts = tokens.with_columns(pl.col("row").floordiv(_AT_ONCE).alias("part")).partition_by("part", maintain_order=True)
+    return pl.concat([_best(scores, part) for part in parts or [tokens]])
+
+
+def _best(scores: npt.NDArray[np.float64], tokens: pl.DataFrame) -> pl.DataFrame:
+    rows = tokens["row"].to_numpy()
+    starts = np.flatnonzero(np.concatenate(([True], rows[1:] != rows[:-1]))) if len(rows) else np.empty(0, dtype=np.int64)
+    if not len(starts):
+        return pl.DataFrame(schema={"row": tokens.schema["row"], "told": pl.String})
+    prior = np.log(np.array(list(_ALL.values()), dtype=np.float64)) / 2
+    sums = np.add.reduceat(scores[tokens["number"].to_numpy()], starts, axis=0) + prior
+    names = pl.Series(list(_ALL), dtype=pl.String)
+    return pl.DataFrame({"row": tokens["row"].gather(starts), "told": names.gather(sums.argmax(axis=1))})
 
 
 def _tokens(frame: pl.DataFrame) -> pl.DataFrame:
@@ -133,18 +152,22 @@ def _codes() -> dict[str, str]:
 
 
 @functools.cache
-def _known_names() -> pl.DataFrame:
-    """(token, locale, score) over given and family names of all locales that are told apart."""
-    rows = []
-    for locale in _ALL:
-        best: dict[str, float] = {}
+def _known_names() -> tuple[pl.DataFrame, npt.NDArray[np.float64]]:
+    """(token, number) over given and family names of all locales that are told apart, and the score of each by locale."""
+    found: dict[str, dict[int, float]] = defaultdict(dict)
+    for place, locale in enumerate(_ALL):
         for word in ("first_name", "first_name_female", "first_name_male", "last_name", "last_name_female", "last_name_male"):
             names = names_of(locale, word) or (pool(word, locale) if word == "last_name" else ())
             for name in names:
                 for token in name.lower().split():
-                    best[token] = max(best.get(token, 0.0), math.log(1 / max(len(names), _LEAST) / _BASE))
-        rows += [(token, locale, best[token]) for token in sorted(best)]
-    return pl.DataFrame(rows, schema={"token": pl.String, "locale": pl.String, "score": pl.Float64}, orient="row")
+                    score = math.log(1 / max(len(names), _LEAST) / _BASE)
+                    found[token][place] = max(found[token].get(place, 0.0), score)
+    tokens = sorted(found)
+    scores = np.zeros((len(tokens), len(_ALL)))
+    for number, token in enumerate(tokens):
+        for place, score in found[token].items():
+            scores[number, place] = score
+    return pl.DataFrame({"token": tokens}, schema={"token": pl.String}).with_row_index("number"), scores
 
 
 @functools.cache

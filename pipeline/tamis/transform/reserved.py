@@ -146,12 +146,12 @@ def iban_like(words: Words, letters: npt.NDArray[np.bool_], *, broken: bool) -> 
 
 
 def _with_iban_check(country: str, body: Bytes, *, broken: bool) -> pl.Series:
-    """Check digits 00 occur in no account number: mod 97-10 gives 02 to 98."""
+    """Check digits 00 and 01 occur in no account number: mod 97-10 gives 02 to 98, and 00 passes for 97."""
     count = len(body)
     rest = np.zeros(count, dtype=np.int64)
     for code in np.hstack([body, _constant(country + "00", count)]).T.astype(np.int64):
         rest = np.where(code >= 65, rest * 100 + code - 55, rest * 10 + code - _ZERO) % 97
-    check = np.zeros(count, dtype=np.int64) if broken else 98 - rest
+    check = (rest == 1).astype(np.int64) if broken else 98 - rest
     return text_of(np.hstack([_constant(country, count), digits_of(check, 2) + _ZERO, body]))
 
 

@@ -4,6 +4,7 @@
 can show by itself.
 """
 
+from tamis.verify.attacks import Shadow
 from tamis.verify.gates import DEFAULT_GATES, default_gates, known_measures
 from tamis.verify.recheck import live_release, recheck_release
 from tamis.verify.releases import LiveRelease
@@ -13,6 +14,7 @@ from tamis.verify.verdict import verify_tables
 __all__ = [
     "DEFAULT_GATES",
     "LiveRelease",
+    "Shadow",
     "default_gates",
     "known_measures",
     "live_release",

@@ -18,6 +18,8 @@ from tamis.verify.sides import Side
 
 Floats = NDArray[np.float64]
 _CELLS = 4_000_000
+_FARTHEST = 1e300
+"""infinity, so that two of them are at the same place"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Space:
 
     def points(self, rows: pl.DataFrame) -> Floats:
         """(rows, columns): scaled numbers, NaN where missing, then the numbers of categories, -1 where missing."""
-        out = [np.asarray(rows[name].to_numpy(), dtype=np.float64) / scale for name, scale in self.numbers]
+        out = [np.clip(rows[name].to_numpy().astype(np.float64) / scale, -_FARTHEST, _FARTHEST) for name, scale in self.numbers]
         for name, known in self.words:
             codes = rows[name].replace_strict(known, pl.Series(range(len(known)), dtype=pl.Int64), default=-1, return_dtype=pl.Int64)
             out.append(codes.to_numpy().astype(np.float64))
@@ -55,8 +57,10 @@ class Space:
         step = max(1, _CELLS // max(1, len(among)))
         for start in range(0, len(points), step):
             some = self._distances(points[start : start + step], among)
-            two = np.partition(some, 1, axis=1)[:, :2]
-            first[start : start + step], second[start : start + step] = two[:, 0], two[:, 1]
+            rows, best = np.arange(len(some)), some.argmin(axis=1)
+            first[start : start + step] = some[rows, best]
+            some[rows, best] = np.inf
+            second[start : start + step] = some.min(axis=1)
         return first, second
 
     def _distances(self, points: Floats, among: Floats) -> Floats:
@@ -64,12 +68,16 @@ class Space:
         for column in range(points.shape[1]):
             x, y = points[:, column, None], among[None, :, column]
             if column < len(self.numbers):
-                apart = np.minimum(np.abs(x - y), 1.0)
-                apart = np.where(np.isnan(x) | np.isnan(y), (np.isnan(x) != np.isnan(y)).astype(float), apart)
+                apart = np.abs(x - y)
+                np.minimum(apart, 1.0, out=apart)  # NaN stays
+                none, missing = np.isnan(points[:, column]), np.isnan(among[:, column])
+                apart[none] = ~missing
+                apart[:, missing] = ~none[:, None]
                 total += apart
             else:
                 total += x != y
-        return np.asarray(total / max(1, points.shape[1]), dtype=np.float64)
+        total /= max(1, points.shape[1])
+        return total
 
 
 def _range(values: Floats) -> float:

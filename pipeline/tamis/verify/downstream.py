@@ -124,7 +124,8 @@ class _Task:
         """Numbers of classes, -1 for others; or the clipped number, NaN for none."""
         values = rows[self.alias]
         if not self.classes:
-            return np.asarray(np.clip(values.to_numpy().astype(np.float64), self.low, self.high), dtype=np.float64)
+            clipped: Floats = np.clip(values.to_numpy().astype(np.float64), self.low, self.high)
+            return clipped
         known = pl.Series(self.classes, dtype=values.dtype)
         codes = values.replace_strict(known, pl.Series(range(len(known)), dtype=pl.Int64), default=-1, return_dtype=pl.Int64)
         return codes.to_numpy().astype(np.float64)

@@ -6,10 +6,10 @@ Per column of proxies, on rows that what stays links (sides.linked_rows: an atta
 - own_chance: what chance gives. A proxy may depend on the columns that stay, and so does the original; what it must not depend on is
   the original itself. So: the mean over rows of P(original = this proxy | what stays of the row), by a decision tree that was grown on
   other rows (cross-fitted, leaves of 5 rows; frequencies in leaves are right on average on rows the tree has not seen, even where it
-  split on noise). Numbers are predicted as one of 20 quantile classes of what a straight prediction leaves, and by frequency inside.
-- own_excess: lower end of the 99 % interval of own less own_chance, for equal values or (numbers) for the same of 100 classes of what
-  a straight prediction leaves, whichever is more, at least 0: what chance does not explain. Copied originals show here, and originals
-  with noise added.
+  split on noise); or, for numbers on a grid, from the distribution of what a straight prediction leaves, if that explains more.
+- own_excess: lower end of the 99 % interval of own less own_chance, for equal values or (numbers fewer than 1 % share) for values nearer
+  than half of 1 % of what a straight prediction leaves open, whichever is more, at least 0: what chance does not explain. Copied
+  originals show here, and originals with noise added.
 
 Over all modelled columns of a row together, as points (Gower's distance):
 
@@ -28,6 +28,8 @@ sensitive one is a matter of attribute inference, not of memorization.
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,14 +45,14 @@ from tamis.verify.frames import rounded
 from tamis.verify.sides import Side, in_any_order, linked_rows, recoded_sides, row_hash, sample_rows
 
 Ints = NDArray[np.int64]
-LINKED = 20_000
+LINKED = 10_000
 """linked rows looked at per table"""
-QUERIES, ORIGINALS = 1_000, 20_000
+QUERIES, ORIGINALS = 1_000, 10_000
 """proxies whose distances are taken, originals on each side"""
 FEWEST = 50
 """linked rows without which nothing is said of a column; of a table: `FEWEST_CLOSER`"""
 FEWEST_CLOSER = 400
-_CLASSES, _BINS, _FINE, _FEATURES, _WORDS, _DIRECTIONS, _LEAF = 50, 20, 5, 30, 8, 8, 5
+_CLASSES, _BINS, _FEATURES, _WORDS, _DIRECTIONS, _LEAF, _HEAVY, _SAME = 50, 20, 30, 8, 8, 5, 0.01, 1e-9
 _ROWS_PER_COLUMN = 20
 _Z95, _Z99 = 1.959964, 2.575829
 
@@ -113,16 +115,20 @@ def own_value(side: Side, original: pl.Series, proxy: pl.Series, given: Floats) 
     if not side.modelled:  # an invented name depends on nothing: chance is how often persons share a name
         chance = _frequency(*_codes(old, new))
         return OwnValues(len(same), int(same.sum()), float(chance.mean()), max(0.0, _lower_end(same - chance)))
-    exact, near = _codes(old, new), None
-    if side.ordered and len(np.unique(exact[0])) > _BINS:
-        near = _residual_classes(old.to_numpy(), new.to_numpy(), given)
-    classes = _frequent(*exact) if near is None else (near[0] // _FINE, near[1] // _FINE)
     # P(original = proxy | what stays) = P(its class | what stays) x its frequency inside the class
-    likely = _class_chance(*classes, given)
-    chance = likely * _frequency(*exact, *classes)
+    exact = _codes(old, new)
+    classes = _frequent(*exact)
+    chance = _own_chance(_class_chances(classes[0], given), classes[1]) * _frequency(*exact, *classes)
     excess = max(0.0, _lower_end(same - chance))
-    if near is not None:
-        excess = max(excess, _lower_end((near[0] == near[1]) - likely * _frequency(*near, *classes)))
+    if side.ordered and len(np.unique(exact[0])) > _BINS:
+        close = _Close.of(old.to_numpy(), new.to_numpy(), given)
+        # Where values lie on a grid, what stays may tell them by order rather than one by one: the better guess counts as chance.
+        gap = close.within(close.gap / 2, np.ones(len(same), dtype=np.bool_))
+        if gap.chance.mean() > chance.mean():
+            chance, excess = gap.chance, max(0.0, min(excess, _lower_end(same - gap.chance)))
+        light = np.bincount(exact[0], minlength=int(exact[1].max()) + 1)[exact[1]] < _HEAVY * len(same)
+        near = close.within(close.width, light)
+        excess = max(excess, _lower_end(near.hits - near.chance))
     return OwnValues(len(same), int(same.sum()), float(chance.mean()), excess)
 
 
@@ -150,18 +156,56 @@ def _frequent(old: Ints, new: Ints) -> tuple[Ints, Ints]:
     return classes[old], classes[new]
 
 
-def _residual_classes(old: Floats, new: Floats, given: Floats) -> tuple[Ints, Ints]:
-    """100 quantile classes of what a linear prediction from what stays leaves of the originals, and the same of the proxies.
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Whether a proxy is near its own original, and how probable that is of any original given what stays."""
 
-    Equal numbers have equal residuals. Where what stays says nearly everything, classes are as narrow as what it leaves open.
-    """
-    old, new = (np.clip(side, *np.quantile(old[np.isfinite(old)], (0, 1))) for side in (old, new))
-    straight = np.empty(len(old))
-    for learn, ask in _halves(len(old)):
-        straight[ask] = _predicted(old[:, None], given, learn)[ask, 0]
-    left, drawn = old - straight, new - straight
-    edges = np.unique(np.quantile(left, np.arange(1, _BINS * _FINE) / (_BINS * _FINE)))
-    return np.searchsorted(edges, left, side="right"), np.searchsorted(edges, drawn, side="right")
+    hits: NDArray[np.bool_]
+    chance: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    """Numbers less what a prediction from what stays says of them: where that says nearly everything, near is nearer."""
+
+    left: Floats
+    drawn: Floats
+    classes: Ints
+    """quantile class of each original's remainder"""
+    likely: Floats
+    """(rows, classes): probability of each class given what stays"""
+    gap: float
+    """smallest distance of two different originals"""
+    width: float
+    """what counts as near: half of 1 % of the spread of remainders, or the same point of a grid"""
+
+    @classmethod
+    def of(cls, old: Floats, new: Floats, given: Floats) -> _Close:
+        finite = old[np.isfinite(old)]
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 0.0)
+        old, new = np.clip(old, low, high), np.clip(new, low, high)
+        said = np.empty(len(old))
+        for learn, ask in _halves(len(old)):
+            said[ask] = _predicted(old[:, None], given, learn)[ask, 0]
+        left = old - said
+        edges = np.unique(np.quantile(left, np.arange(1, _BINS) / _BINS))
+        classes = np.searchsorted(edges, left, side="right")
+        gaps = np.diff(np.unique(old))
+        gaps = gaps[gaps > _SAME * (high - low)]  # errors of rounding are no grid
+        gap = float(gaps.min()) if len(gaps) else 0.0
+        five, ninety_five = np.quantile(left, (0.05, 0.95))
+        width = max(gap / 2, float(ninety_five - five) / 200)
+        return cls(left, new - said, classes, _class_chances(classes, given), gap, width)
+
+    def within(self, width: float, asked: NDArray[np.bool_]) -> _Window:
+        """Proxies within `width` of their own original, among the rows asked about; the others count as far."""
+        chance = np.zeros(len(self.left))
+        for place in range(self.likely.shape[1]):
+            some = np.sort(self.left[self.classes == place])
+            if len(some):
+                inside = np.searchsorted(some, self.drawn + width, side="right") - np.searchsorted(some, self.drawn - width)
+                chance += self.likely[:, place] * inside / len(some)
+        return _Window((np.abs(self.left - self.drawn) <= width) * asked, chance * asked)
 
 
 def _halves(rows: int) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], ...]:
@@ -180,8 +224,8 @@ def _predicted(wanted: Floats, given: Floats, learn: NDArray[np.bool_]) -> Float
     return predicted
 
 
-def _class_chance(original: Ints, proxy: Ints, given: Floats) -> Floats:
-    """P(original's class = the proxy's class | given), by trees grown on the other half of the rows.
+def _class_chances(original: Ints, given: Floats) -> Floats:
+    """(rows, classes): P(original's class | given), by trees grown on the other half of the rows.
 
     A tree splits parallel to the axes: it also gets straight predictions of the most frequent classes, where rows are many enough.
     """
@@ -189,16 +233,24 @@ def _class_chance(original: Ints, proxy: Ints, given: Floats) -> Floats:
 
     known, counts = np.unique(original, return_counts=True)
     some = known[np.argsort(-counts, kind="stable")[:_DIRECTIONS]]
-    is_class = (original[:, None] == some[None, :]).astype(np.float64)
+    is_class = (original[:, None] == np.append(some, -1)[None, :]).astype(np.float64)
+    is_class[:, -1] = original  # classes of numbers have an order
     straight = len(original) > _ROWS_PER_COLUMN * given.shape[1]
-    out = np.zeros(len(original))
+    out = np.zeros((len(original), int(original.max()) + 1))
     for learn, ask in _halves(len(original)):
         x = np.column_stack([given, _predicted(is_class, given, learn)]) if straight else given
-        tree = DecisionTreeClassifier(min_samples_leaf=_LEAF, random_state=0).fit(x[learn], original[learn])
-        place = np.searchsorted(tree.classes_, proxy[ask]).clip(0, len(tree.classes_) - 1)
-        chance = np.take_along_axis(tree.predict_proba(x[ask]), place[:, None], axis=1)[:, 0]
-        out[ask] = np.where(tree.classes_[place] == proxy[ask], chance, 0.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # few rows for many classes: said by the interval
+            tree = DecisionTreeClassifier(min_samples_leaf=_LEAF, random_state=0).fit(x[learn], original[learn])
+        out[np.ix_(ask, tree.classes_)] = tree.predict_proba(x[ask])
     return out
+
+
+def _own_chance(chances: Floats, proxy: Ints) -> Floats:
+    """Per row the probability of the class of its proxy; 0 for a class that no original has."""
+    place = proxy.clip(0, chances.shape[1] - 1)
+    chance: Floats = np.where(place == proxy, np.take_along_axis(chances, place[:, None], axis=1)[:, 0], 0.0)
+    return chance
 
 
 def _features(sides: Sequence[Side], rows: pl.DataFrame) -> Floats:
@@ -223,7 +275,7 @@ def _features(sides: Sequence[Side], rows: pl.DataFrame) -> Floats:
 
 
 def _lower_end(differences: Floats) -> float:
-    error = float(differences.std(ddof=1)) / float(np.sqrt(len(differences)))
+    error = float(differences.std(ddof=1)) / math.sqrt(len(differences))
     return float(differences.mean()) - _Z99 * error
 
 
@@ -267,6 +319,8 @@ def row_memorization(name: str, sides: Sequence[Side], before: pl.LazyFrame, aft
         low, high = wilson(*copies)
         share = copies[0] / copies[1]
         found.append(Measure(name=f"memorization.copies@{name}", value=rounded(share), low=rounded(low), high=rounded(high), of=copies[1]))
+    if len(sides) < 2:  # on a line everything is close to something
+        return found
     old = in_any_order(sample_rows(before, QUERIES + ORIGINALS))
     new = sample_rows(after, QUERIES)
     asked = min(QUERIES, old.height // 3)

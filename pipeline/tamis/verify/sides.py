@@ -6,7 +6,7 @@ shifted dates, redacted text, identifiers) have no such space; proxies (`Synthes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,16 +162,15 @@ def linked_rows(sides: Sequence[Side], before: pl.LazyFrame, after: pl.LazyFrame
     cells = np.intersect1d(alone[0], alone[1], assume_unique=True)
     order = np.argsort(mixed(cells), kind="stable")[:size]
     chosen = pl.DataFrame({"cell": cells[order]}).with_row_index("place")
-    find: Callable[[pl.LazyFrame], pl.DataFrame] = lambda frame: (  # noqa: E731
-        frame.filter(pl.col("cell").is_in(chosen["cell"].implode()))
-        .collect(engine="streaming")
-        .join(chosen, on="cell")
-        .sort("place")
-        .drop("cell", "place")
-    )
-    return Linked(find(both[0]), find(both[1]), len(cells))
+    return Linked(_in_order(both[0], chosen), _in_order(both[1], chosen), len(cells))
+
+
+def _in_order(frame: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    rows = frame.filter(pl.col("cell").is_in(chosen["cell"].implode())).collect(engine="streaming")
+    return rows.join(chosen, on="cell").sort("place").drop("cell", "place")
 
 
 def _alone(cells: NDArray[np.uint64]) -> NDArray[np.uint64]:
     values, counts = np.unique(cells, return_counts=True)
-    return np.asarray(values[counts == 1], dtype=np.uint64)
+    alone: NDArray[np.uint64] = values[counts == 1]
+    return alone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from tamis.core.policy import Gate
 from tamis.core.ports import Progress
 from tamis.core.record import ClassSizes, ColumnDiff, Measure, SuiteResult, Verdict
 from tamis.core.types import DatasetProfile, Role, Table
+from tamis.verify.attacks import Shadow, attack_tables
 from tamis.verify.contract import draft_suite
 from tamis.verify.diffs import column_diffs
 from tamis.verify.downstream import downstream
@@ -41,11 +42,13 @@ def verify_tables(
     populations: Mapping[str, pl.LazyFrame] | None = None,
     live: Sequence[LiveRelease] = (),
     progress: Progress | None = None,
+    shadows: Callable[[], Mapping[str, Shadow]] | None = None,
 ) -> Verdict:
     """Judge written tables against the input they were made of.
 
     `after` are scans of the staged Parquet files, released columns only; `before` the input tables; both hold every table of `plan`.
     `populations`: table to the declared population, one row per person, columns named and typed as the table's quasi-identifiers.
+    `shadows` makes the shadow releases that attacks are tried on; without it, or where the plan says so, there are no attacks.
     `live`: the other releases that stay published, where tokens are stable.
     Raises PlanError when a table is missing and PolicyError when a user's suite is not one.
     """
@@ -74,6 +77,9 @@ def verify_tables(
     if plan.target is not None:
         with _stage(progress, "verify", "downstream model"):
             measures += _downstream(before, after, plan, plan.target)
+    if shadows is not None:
+        with _stage(progress, "verify", "attacks"):
+            measures += _attacks(before, after, plan, profile, shadows)
     with _stage(progress, "verify", "expectations"):
         measures += orphan_measures(before, after, plan)
         contract = {
@@ -166,6 +172,20 @@ def _downstream(before: Mapping[str, Table], after: Mapping[str, pl.LazyFrame], 
     return downstream(before[chosen.name], after[chosen.name], chosen, column[chosen.name])
 
 
+def _attacks(
+    before: Mapping[str, Table],
+    after: Mapping[str, pl.LazyFrame],
+    plan: Plan,
+    profile: DatasetProfile,
+    shadows: Callable[[], Mapping[str, Shadow]],
+) -> list[Measure]:
+    """Attack figures; that there were none is a figure too, where the policy forbade them."""
+    if not plan.attacks.run:
+        return [Measure(name="attack.run", value=0, note="the policy forbids attacks: nothing is known of what they would find")]
+    found = attack_tables(before, after, shadows(), plan, profile)
+    return [Measure(name="attack.run", value=1), *found] if found else []
+
+
 def _suppressed(table: str, rows: int, suppressed: int) -> Measure:
     """The exact share may be a small count: internal."""
     share = suppressed / rows if rows else 0.0
@@ -239,7 +259,7 @@ def _expected(plan: Plan, shapes: Mapping[str, Shape]) -> frozenset[str]:
 
 def _hints(sizes: tuple[ClassSizes, ...], measures: list[Measure], suites: list[SuiteResult]) -> dict[str, str]:
     """What to add to the sentence of a failed gate: where it fails."""
-    hints = {}
+    hints = {m.name: f"({m.note}.)" for m in measures if m.name.startswith("attack.") and m.note}
     for one in sizes:
         columns = ", ".join(clean_name(name) for name in one.quasi_identifiers)
         hints[f"risk.k@{one.table}"] = f"{one.below_k} rows are in too small classes on ({columns})."

@@ -17,10 +17,12 @@ from tamis.core.plan import ColumnPlan, Plan, TablePlan
 from tamis.core.record import ClassSizes, ColumnDiff, GateResult, Manifest, Measure, Verdict
 from tamis.core.types import ColumnProfile, DatasetProfile, Evidence, Finding, Findings, wilson
 from tamis.write import pictures
+from tamis.write.attacks import attack_views
 from tamis.write.combinations import combinations_view
 from tamis.write.exposed import exposure_view
 from tamis.write.limits import unknowns
 from tamis.write.manifest import round_up, status_sentence
+from tamis.write.quality import quality_views
 from tamis.write.wording import action_sentence, band, count, fate, number, percent, shown_name, visible
 
 if TYPE_CHECKING:
@@ -83,6 +85,8 @@ def render_report(
         groups=[
             _group_view(table, verdict, run, k) | {"sets": combinations_view(profile.singling(table.name), k)} for table in plan.tables
         ],
+        quality=quality_views(plan, verdict),
+        attacks=attack_views(verdict),
         gates=[_gate_view(result) for result in verdict.gates],
         measures=_measures_view(verdict.measures, k),
         suites=verdict.suites,

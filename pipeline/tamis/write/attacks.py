@@ -29,17 +29,19 @@ def attack_views(verdict: Verdict) -> dict[str, Any] | None:
     if not measures:
         return None
     forbidden = any(measure.name == "attack.run" and not measure.value for measure in measures)
-    refused = {result.measure for result in verdict.gates if not result.passed}
+    bounds = {result.gate.measure: result.gate.max for result in verdict.gates if result.gate.max is not None}
     tables: dict[str, list[dict[str, Any]]] = {}
     for measure in measures:
         family, _, where = measure.name.partition("@")
         if where:
             table, _, column = where.partition(".")
-            tables.setdefault(table, []).append(_view(measure, family, column, warns=measure.name in refused))
+            bound = bounds.get(measure.name, bounds.get(f"{family}@{table}", bounds.get(family)))
+            tables.setdefault(table, []).append(_view(measure, family, column, bound))
     return {"forbidden": forbidden, "tables": list(tables.items())}
 
 
-def _view(measure: Measure, family: str, column: str, *, warns: bool) -> dict[str, Any]:
+def _view(measure: Measure, family: str, column: str, bound: float | None) -> dict[str, Any]:
+    """One line; a figure above the bound of its gate is marked, also where another table's is worse and was judged. None: no gate."""
     between = "" if measure.low is None or measure.high is None else f"{measure.low:.3f} to {measure.high:.3f}"
     return {
         "what": _WORDS.get(family.removeprefix("attack."), family),
@@ -48,5 +50,5 @@ def _view(measure: Measure, family: str, column: str, *, warns: bool) -> dict[st
         "between": between,
         "of": measure.of or "",
         "note": measure.note,
-        "warns": warns,
+        "mark": "" if bound is None else "warns" if measure.value > bound else "ok",
     }

@@ -1,9 +1,7 @@
 """Attacks before and after: on the tables as they are, and on what `tamis init --accept` makes of them; and the time they take.
 
-    python -P bench/attacks.py --tables FILE... [--target COLUMN]   attack figures of the originals and of the release, by table
-    python -P bench/attacks.py --rows 1000000                       synthetic table: seconds of shadow release and attacks, and of a copy
-
-(-P: beside this file lies a profile.py that is not the standard library's.)
+    python bench/attacks.py --tables FILE... [--target COLUMN]   attack figures of the originals and of the release, by table
+    python bench/attacks.py --rows 1000000                       synthetic table: seconds of shadow release and attacks, and of a copy
 
 Before: the same attacks on a shadow release in which every column is kept. Figures, intervals and gates are those of a run.
 """

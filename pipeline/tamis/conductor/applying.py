@@ -164,7 +164,7 @@ def _executed(job: Job, out: Path, state: Path) -> tuple[Release, Manifest]:
         release_id = digest([job.plan.digest, input_ids, job.keyring.key_id])[:32]
         staging = store.staging(release_id)
         outcomes = _write_tables(job, staging, release_id, input_ids)
-        verdict = _verified(job, staging, outcomes, _live_releases(job.plan, store, release_id))
+        verdict = _verified(job, staging, release_id, outcomes, _live_releases(job.plan, store, release_id))
         manifest = build_manifest(
             job.plan,
             verdict,
@@ -277,14 +277,14 @@ def _actions_text(plan: TablePlan) -> str:
     return canonical_json({column.name: column.action.action for column in plan.released})
 
 
-def _verified(job: Job, staging: Path, outcomes: Mapping[str, TableOutcome], live: Sequence[LiveRelease]) -> Verdict:
+def _verified(job: Job, staging: Path, release_id: str, outcomes: Mapping[str, TableOutcome], live: Sequence[LiveRelease]) -> Verdict:
     after = {name: _written(staging, outcome) for name, outcome in outcomes.items()}
     before = {table.name: table for table in job.tables}
     gone = {name: outcome.suppressed_rows for name, outcome in outcomes.items()}
     known = populations(job.population, job.plan)
 
     def shadows() -> Mapping[str, Shadow]:
-        return make_shadows(job.plan, before, parents_first(job.plan.tables), job.keyring, staging.name, known)
+        return make_shadows(job.plan, before, parents_first(job.plan.tables), job.keyring, release_id, known)
 
     return verify_tables(
         before,

@@ -55,7 +55,7 @@ def make_shadows(
         population = populations.get(stated.name)
         done = apply_table(used, hidden, keyring=keyring, scope=scope, suppressed=suppressed, population=population)
         suppressed |= {(stated.name, column): values for column, values in done.suppressed_keys.items()}
-        released = done.frame.collect(engine="streaming")
+        released = done.frame.collect(engine="streaming").sort(_ORDER)
         row = np.flatnonzero(member)[released[_ORDER].to_numpy()]
         found[stated.name] = Shadow(
             table=replace(table, frame=known.lazy(), rows=known.height, hold=(), locations=()),

@@ -41,4 +41,4 @@ def order_linkage(table: Table, after: pl.LazyFrame, plan: TablePlan) -> list[Me
     low, high = rounded(max(0.0, value - error)), rounded(min(1.0, value + error))
     name = "attack.order_declared" if plan.keep_order else "attack.order"
     note = "rank correlation of places over combinations of released values"
-    return [Measure(name=f"{name}@{plan.name}", value=rounded(value), low=low, high=high, of=both.height, note=note)]
+    return [Measure(name=f"{name}@{plan.name}", value=rounded(value), low=low, high=high, of=both.height, internal=True, note=note)]

@@ -1,6 +1,6 @@
 """Speed and memory of what `tamis profile` says about several columns at once, as ratios to a plain scan of the same file.
 
-    python bench/profile.py [--rows 1000000] [--json OUT]
+    python bench/table_profile.py [--rows 1000000] [--json OUT]
 
 Makes a table of 12 mixed columns (seeded), then measures in one process each: a streaming scan of all columns (null counts), the
 single-column profile, what holds between columns (keys, dependencies, associations), and the search for column sets that single
